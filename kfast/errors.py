@@ -1,0 +1,153 @@
+"""Every error kfast raises, as one tree; an error that a Kafka client may see knows the code to answer with.
+
+The codes are those of Kafka's `org.apache.kafka.common.protocol.Errors`. A handler raises; `broker.dispatch` turns the
+error into a response, and nobody else does.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KfastError(Exception):
+    """Base of all kfast errors. `error_code` is Kafka's; -1 is UNKNOWN_SERVER_ERROR."""
+
+    error_code: ClassVar[int] = -1
+
+
+class OffsetOutOfRangeError(KfastError):
+    error_code = 1
+
+
+class CorruptRecordError(KfastError):
+    """A batch whose bytes cannot be what its writer meant: wrong size, magic, checksum or count."""
+
+    error_code = 2
+
+
+class UnknownTopicOrPartitionError(KfastError):
+    error_code = 3
+
+
+class CoordinatorNotAvailableError(KfastError):
+    error_code = 15
+
+
+class InvalidTopicError(KfastError):
+    error_code = 17
+
+
+class RecordTooLargeError(KfastError):
+    """A batch larger than the topic's max.message.bytes."""
+
+    error_code = 10
+
+
+class IllegalGenerationError(KfastError):
+    error_code = 22
+
+
+class InconsistentGroupProtocolError(KfastError):
+    error_code = 23
+
+
+class InvalidGroupIdError(KfastError):
+    error_code = 24
+
+
+class UnknownMemberIdError(KfastError):
+    error_code = 25
+
+
+class InvalidSessionTimeoutError(KfastError):
+    error_code = 26
+
+
+class RebalanceInProgressError(KfastError):
+    error_code = 27
+
+
+class InvalidTimestampError(KfastError):
+    error_code = 32
+
+
+class UnsupportedVersionError(KfastError):
+    error_code = 35
+
+
+class TopicAlreadyExistsError(KfastError):
+    error_code = 36
+
+
+class InvalidPartitionsError(KfastError):
+    error_code = 37
+
+
+class InvalidReplicationFactorError(KfastError):
+    error_code = 38
+
+
+class InvalidReplicaAssignmentError(KfastError):
+    error_code = 39
+
+
+class InvalidConfigError(KfastError):
+    error_code = 40
+
+
+class InvalidRequestError(KfastError):
+    error_code = 42
+
+
+class KafkaStorageError(KfastError):
+    """The disk did not do what it was asked to."""
+
+    error_code = 56
+
+
+class GroupMaxSizeReachedError(KfastError):
+    error_code = 81
+
+
+class FencedLeaderEpochError(KfastError):
+    error_code = 74
+
+
+class UnknownLeaderEpochError(KfastError):
+    error_code = 75
+
+
+class UnsupportedCompressionTypeError(KfastError):
+    error_code = 76
+
+
+class MemberIdRequiredError(KfastError):
+    error_code = 79
+
+
+class FencedInstanceIdError(KfastError):
+    error_code = 82
+
+
+class InvalidRecordError(KfastError):
+    """A record the topic does not accept, such as one without a key in a compacted topic."""
+
+    error_code = 87
+
+
+class UnknownTopicIdError(KfastError):
+    error_code = 100
+
+
+class MalformedFrameError(KfastError):
+    """Bytes of a peer that are no Kafka request. It costs the peer its connection."""
+
+    error_code = 42
+
+
+class LogDirectoryError(KfastError):
+    """A log directory that cannot be used: locked by another process, foreign, or damaged; the message says which."""
+
+
+class CopyModeUnavailableError(KfastError):
+    """A copy mode this kernel, file system or socket does not offer."""

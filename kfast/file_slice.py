@@ -1,0 +1,53 @@
+"""A range of a file, found but not read: what makes zero copy a type instead of a flag.
+
+The log finds slices, the protocol frames them by their size, the transfer moves them. Nobody in between sees a record.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+class OpenFile:
+    """A file descriptor that closes when its last reference goes.
+
+    A slice in flight holds one, so a segment may be unlinked, or dropped from the pool of open files, while its bytes
+    still leave for a consumer (POSIX keeps an unlinked file until its last descriptor is closed).
+    """
+
+    __slots__ = ("__weakref__", "fd", "path")
+
+    def __init__(self, path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> None:
+        self.fd = -1
+        self.path = os.fspath(path)
+        self.fd = os.open(self.path, flags | os.O_CLOEXEC, 0o644)
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def __repr__(self) -> str:
+        return f"OpenFile({os.path.basename(self.path)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """`size` bytes of `file` from `position` on. Its len() is what a frame needs to know of it."""
+
+    file: OpenFile
+    position: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self) -> bytes:
+        """Copy the slice out of the file: for tests, dumps and handlers, never for the fetch path."""
+        return os.pread(self.file.fd, self.size, self.position)
+
+    def __repr__(self) -> str:
+        return f"FileSlice({os.path.basename(self.file.path)!r}, position={self.position}, size={self.size})"
