@@ -1,0 +1,44 @@
+"""What tests of every layer share: the log directories that Apache Kafka wrote."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kfast
+
+
+class Golden:
+    """The archives of data/golden, unpacked when a test asks for them."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+        self._archives = kfast.data_path("data", "golden")
+
+    def __call__(self, case: str) -> Path:
+        """The directory `case` is unpacked to, shared by all tests of the run: for reading only."""
+        directory = self._workspace / case
+        return directory if directory.exists() else self.extract(case, directory)
+
+    def extract(self, case: str, directory: Path) -> Path:
+        """Unpack `case` into `directory`, for a test that changes it."""
+        with tarfile.open(self._archives / f"{case}.tar.gz") as archive:
+            archive.extractall(directory, filter="data")
+        return directory
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What is true of the archives; `["cases"][case]` of one of them."""
+        loaded: dict[str, Any] = json.loads((self._archives / "manifest.json").read_text())
+        return loaded
+
+
+@pytest.fixture(scope="session")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
+    """`golden("01-plain") / "log" / "dense-0"` is a partition directory; `golden.manifest` says what holds of it."""
+    return Golden(tmp_path_factory.mktemp("golden"))
