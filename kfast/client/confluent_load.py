@@ -1,0 +1,260 @@
+"""The same loads through confluent-kafka (librdkafka): what a user's program costs, its records made and looked at.
+
+Where the raw loads leave the client's own work out, these have it in: one call a record to produce, one object a record
+consumed. The package is an extra (`kfast[lab]`), so it is imported when a load starts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kfast.client.counters import LoadCounters, LoadError
+from kfast.client.payload import value
+
+POLL_EVERY = 1000
+"""Records between two looks for delivery reports."""
+
+PAYLOADS = 1024
+QUEUE_RECORDS = 100_000
+QUEUE_KBYTES = 1 << 18
+LINGER_MS = 5
+"""Kafka's default since 4.0 (KIP-1030), and librdkafka's."""
+
+MAX_BATCH_SIZE = 64 << 20
+CONSUME_AT_ONCE = 1000
+CONSUME_TIMEOUT_S = 0.2
+FLUSH_TIMEOUT_S = 10.0
+
+
+class ConfluentProduceLoad:
+    """Produces to one partition through librdkafka until stopped, or until `record_count` records are delivered.
+
+    A record counts when its delivery is reported; `requests` stays 0, for librdkafka keeps them to itself.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        partition: int = 0,
+        *,
+        batch_records: int = 100,
+        record_size: int = 100,
+        compression: str = "none",
+        acks: int = -1,
+        records_per_s: float | None = None,
+        record_count: int | None = None,
+    ) -> None:
+        self.counters = LoadCounters()
+        self._topic = topic
+        self._partition = partition
+        self._record_size = record_size
+        self._records_per_s = records_per_s
+        self._record_count = record_count
+        self._records_sent = 0
+        self._is_stopping = False
+        self._failure: str | None = None
+        self._values = [value(number, record_size) for number in range(PAYLOADS)]
+        self._config = {
+            "bootstrap.servers": bootstrap_servers,
+            "acks": acks,
+            "compression.type": compression,
+            "linger.ms": LINGER_MS,
+            "batch.size": MAX_BATCH_SIZE,
+            "message.max.bytes": MAX_BATCH_SIZE,
+            "queue.buffering.max.messages": QUEUE_RECORDS,
+            "queue.buffering.max.kbytes": QUEUE_KBYTES,
+        }
+        self._batch_records = batch_records
+        self._producer = self._connect(batch_records)
+
+    def run(self) -> None:
+        started_ns = time.monotonic_ns()
+        batch_records = self._batch_records
+        while not self._is_stopping and self._failure is None:
+            if self._record_count is not None and self._records_sent >= self._record_count:
+                break
+            if self._batch_records != batch_records:
+                batch_records = self._batch_records
+                self._producer.flush(FLUSH_TIMEOUT_S)
+                self._producer = self._connect(batch_records)
+            self._produce_some(started_ns)
+        undelivered = self._producer.flush(FLUSH_TIMEOUT_S)
+        if self._failure is not None:
+            raise LoadError(f"a record for {self._topic}-{self._partition} was not delivered: {self._failure}")
+        if undelivered and not self._is_stopping:
+            raise LoadError(f"{undelivered} records for {self._topic}-{self._partition} are not acknowledged")
+
+    def set(self, name: str, value: Any) -> None:
+        """`batch_records`: librdkafka takes it at its start only, so a producer with the new one takes over."""
+        if name != "batch_records":
+            raise ValueError(f"a running produce load can change batch_records, not {name}")
+        if int(value) < 1:
+            raise ValueError(f"a batch has at least 1 record, not {value}")
+        self._batch_records = int(value)
+
+    def stop(self) -> None:
+        self._is_stopping = True
+
+    close = stop
+
+    def _connect(self, batch_records: int) -> Any:
+        from confluent_kafka import Producer
+
+        return Producer({**self._config, "batch.num.messages": batch_records})
+
+    def _produce_some(self, started_ns: int) -> None:
+        """Hand over up to POLL_EVERY records, or as many as the rate allows, then look for reports."""
+        count = POLL_EVERY
+        if self._records_per_s is not None:
+            due = int((time.monotonic_ns() - started_ns) / 1e9 * self._records_per_s)
+            count = min(count, due - self._records_sent)
+        if self._record_count is not None:
+            count = min(count, self._record_count - self._records_sent)
+        if count <= 0:
+            self._producer.poll(0.001)
+            return
+        for number in range(self._records_sent, self._records_sent + count):
+            intended_ns = time.monotonic_ns()
+            if self._records_per_s is not None:
+                intended_ns = started_ns + int(number / self._records_per_s * 1e9)
+            self._produce(self._values[number % PAYLOADS], self._on_delivery(intended_ns))
+        self._records_sent += count
+        self._producer.poll(0)
+
+    def _produce(self, payload: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, payload, partition=self._partition, on_delivery=on_delivery)
+                return
+            except BufferError:  # librdkafka's queue is full: that is how it says that the broker is the slower one
+                self._producer.poll(0.1)
+
+    def _on_delivery(self, intended_ns: int) -> Callable[[Any, Any], None]:
+        counters, size = self.counters, self._record_size
+
+        def delivered(error: Any, _: Any) -> None:
+            if error is not None:
+                self._failure = str(error)
+                counters.errors += 1
+                return
+            counters.bytes += size
+            counters.records += 1
+            counters.latency.add(time.monotonic_ns() - intended_ns)
+
+        return delivered
+
+
+class ConfluentConsumeLoad:
+    """Consumes one partition from its start through librdkafka, without a group; `at_end` as for the raw load.
+
+    `bytes` are those of the values, `requests` the calls that returned records.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        partition: int = 0,
+        *,
+        fetch_bytes: int = 1 << 20,
+        at_end: str = "loop",
+        record_count: int | None = None,
+    ) -> None:
+        if at_end not in ("loop", "wait", "stop"):
+            raise ValueError(f"at_end is one of loop, wait, stop, not {at_end!r}")
+        self.counters = LoadCounters()
+        self._topic = topic
+        self._partition = partition
+        self._at_end = at_end
+        self._record_count = record_count
+        self._is_stopping = False
+        self._is_at_end = False
+        self._fetch_bytes = fetch_bytes
+        self._next_offset: int | None = None
+        self._config = {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": "kfast-load",  # librdkafka wants one even where partitions are assigned by hand
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": True,
+        }
+
+    def run(self) -> None:
+        fetch_bytes = self._fetch_bytes
+        consumer = self._connect(fetch_bytes)
+        try:
+            while not self._is_finished:
+                if self._fetch_bytes != fetch_bytes:
+                    fetch_bytes = self._fetch_bytes
+                    consumer.close()
+                    consumer = self._connect(fetch_bytes)
+                self._consume(consumer)
+        finally:
+            consumer.close()
+
+    def set(self, name: str, value: Any) -> None:
+        """`fetch_bytes`: a consumer with the new one takes over where the old one was."""
+        if name != "fetch_bytes":
+            raise ValueError(f"a running consume load can change fetch_bytes, not {name}")
+        self._fetch_bytes = int(value)
+
+    def stop(self) -> None:
+        self._is_stopping = True
+
+    close = stop
+
+    @property
+    def _is_finished(self) -> bool:
+        has_all = self._record_count is not None and self.counters.records >= self._record_count
+        return self._is_stopping or has_all or (self._is_at_end and self._at_end == "stop")
+
+    def _connect(self, fetch_bytes: int) -> Any:
+        from confluent_kafka import Consumer
+
+        limits = {
+            "fetch.message.max.bytes": fetch_bytes,
+            "fetch.max.bytes": max(fetch_bytes, 1 << 20),
+            "receive.message.max.bytes": (128 << 20) + 512,
+            "message.max.bytes": min(MAX_BATCH_SIZE, max(fetch_bytes, 1 << 20)),
+            "queued.max.messages.kbytes": max(2 * fetch_bytes >> 10, 1 << 16),
+        }
+        consumer = Consumer({**self._config, **limits})
+        consumer.assign([self._place(self._next_offset)])
+        return consumer
+
+    def _place(self, offset: int | None) -> Any:
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        return TopicPartition(self._topic, self._partition, OFFSET_BEGINNING if offset is None else offset)
+
+    def _consume(self, consumer: Any) -> None:
+        asked_ns = time.monotonic_ns()
+        messages = consumer.consume(CONSUME_AT_ONCE, CONSUME_TIMEOUT_S)
+        counters = self.counters
+        self._is_at_end = False
+        for message in messages:
+            if message.error() is not None:
+                self._end_or_failure(message.error())
+                continue
+            counters.bytes += len(message)
+            counters.records += 1
+            self._next_offset = message.offset() + 1
+        if messages:
+            counters.requests += 1
+            counters.latency.add(time.monotonic_ns() - asked_ns)
+        if self._is_at_end and self._at_end == "loop" and self._next_offset is not None:
+            counters.loops += 1
+            self._next_offset = None
+            consumer.seek(self._place(None))
+
+    def _end_or_failure(self, error: Any) -> None:
+        from confluent_kafka import KafkaError
+
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._is_at_end = True
+        elif not error.retriable():
+            raise LoadError(f"consuming {self._topic}-{self._partition}: {error.str()}")

@@ -1,0 +1,181 @@
+"""One socket to one Kafka broker, any Kafka broker: versions are negotiated, answers are matched by correlation id.
+
+Calls go one at a time through `request`. The load generators take the socket itself and keep several requests under
+way; they frame and count for themselves. Blocking throughout, with the kernel's time-outs (SO_RCVTIMEO, SO_SNDTIMEO):
+Python's own would make the descriptor non-blocking and cost a poll before each call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import Any, Self
+
+from kfast.client.counters import LoadError
+from kfast.errors import UnsupportedVersionError
+from kfast.wire import framing
+from kfast.wire.api_versions import (
+    API_VERSIONS,
+    ApiKey,
+    ApiVersionsRequest,
+    read_api_versions_response,
+    write_api_versions_request,
+)
+
+CLIENT_ID = "kfast"
+MAX_RESPONSE_SIZE = 128 << 20
+"""A fetch returns one whole batch however large; a broker takes none above 100 MiB (socket.request.max.bytes)."""
+
+
+class ClientConnection:
+    """Connected, and agreed about versions, when the constructor returns. Not thread-safe, but for `close`.
+
+    Raises OSError when there is no broker, TimeoutError when one stays silent, and UnsupportedVersionError when it
+    speaks no version of ApiVersions that we do.
+    """
+
+    def __init__(self, host: str, port: int, *, client_id: str = CLIENT_ID, timeout_s: float = 30.0) -> None:
+        self.client_id = client_id
+        self.timeout_s = timeout_s
+        self.address = f"{host}:{port}"
+        self._correlation_id = 0
+        self.socket = connect(host, port, timeout_s)
+        try:
+            self._advertised = self._ask_for_versions()
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def version(self, api_key: ApiKey) -> int:
+        """The newest version of an API that both sides know; raises UnsupportedVersionError."""
+        ours = API_VERSIONS[api_key]
+        theirs = self._advertised.get(int(api_key))
+        if theirs is None or theirs[1] < ours.min or theirs[0] > ours.max:
+            raise UnsupportedVersionError(
+                f"{self.address} serves {api_key.name} {theirs or 'not at all'}; known here: {ours.min} to {ours.max}"
+            )
+        return min(ours.max, theirs[1])
+
+    def next_correlation_id(self) -> int:
+        self._correlation_id = (self._correlation_id + 1) & 0x7FFFFFFF
+        return self._correlation_id
+
+    def request(self, api_key: ApiKey, entity: Any) -> Any:
+        """Send a request in the form of `wire.codec` and return its response. Not for Produce and Fetch."""
+        from kfast.wire import codec  # brings kio: 190 ms that a load which only produces or fetches can do without
+
+        version = self.version(api_key)
+        body = self.call(api_key, version, codec.encode_request(api_key, version, entity))
+        return codec.decode_response(api_key, version, body)
+
+    def call(self, api_key: ApiKey, version: int, body: bytes) -> memoryview:
+        """Send one request, return the body of its response."""
+        correlation_id = self.next_correlation_id()
+        with self.explained(api_key):
+            self.socket.sendall(framing.frame_request(api_key, version, correlation_id, self.client_id, body))
+            frame = self._receive_frame()
+        answered, position = framing.parse_response_header(frame, api_key, version)
+        if answered != correlation_id:
+            raise LoadError(f"{self.address} answered request {answered} where {correlation_id} was asked")
+        return frame[position:]
+
+    def explained(self, api_key: ApiKey) -> contextlib.AbstractContextManager[None]:
+        """Turns a time-out of the kernel, which reads "Resource temporarily unavailable", into one with numbers."""
+        return _Explained(f"{api_key.name}: {self.address}", self.timeout_s)
+
+    def close(self) -> None:
+        """Close the socket; a thread that waits on it wakes up. Calling it twice does no harm."""
+        with contextlib.suppress(OSError):  # not connected any more: nothing left to shut down
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def _ask_for_versions(self) -> dict[int, tuple[int, int]]:
+        request = ApiVersionsRequest(CLIENT_ID, _software_version())
+        version = API_VERSIONS[ApiKey.API_VERSIONS].max
+        while True:
+            body = self.call(ApiKey.API_VERSIONS, version, write_api_versions_request(version, request))
+            response = read_api_versions_response(version, body)
+            advertised = {api_key: (lowest, highest) for api_key, lowest, highest in response.api_versions}
+            if response.error_code == 0:
+                return advertised
+            if response.error_code != UnsupportedVersionError.error_code or version == 0:
+                raise LoadError(f"{self.address} answered ApiVersions {version} with error {response.error_code}")
+            version = min(version - 1, advertised.get(int(ApiKey.API_VERSIONS), (0, 0))[1])
+
+    def _receive_frame(self) -> memoryview:
+        head = bytearray(framing.SIZE_PREFIX)
+        receive_exactly(self.socket, memoryview(head), self.address)
+        size = framing.announced_size(head, 0, len(head), MAX_RESPONSE_SIZE)
+        assert size is not None
+        frame = memoryview(bytearray(size))
+        receive_exactly(self.socket, frame, self.address)
+        return frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ClientConnection({self.address!r})"
+
+
+class _Explained(contextlib.AbstractContextManager[None]):
+    def __init__(self, what: str, timeout_s: float) -> None:
+        self._what = what
+        self._timeout_s = timeout_s
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, BlockingIOError):
+            raise TimeoutError(f"{self._what} was silent for {self._timeout_s} s") from None
+
+
+def connect(host: str, port: int, timeout_s: float) -> socket.socket:
+    """A blocking TCP socket with the kernel's time-outs and without Nagle's delay.
+
+    Its congestion control is reno where the kernel offers it: BBR, the default of some distributions, paces what it
+    sends, and that would be measured instead of the broker.
+    """
+    connection = socket.create_connection((host, port), timeout_s)
+    connection.settimeout(None)
+    seconds = int(timeout_s)
+    timeval = struct.pack("@ll", seconds, int((timeout_s - seconds) * 1e6))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_CONGESTION"):
+        with contextlib.suppress(OSError):  # a kernel without it keeps its own
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+    return connection
+
+
+def receive_exactly(connection: socket.socket, view: memoryview, address: str) -> None:
+    """Fill `view` from the socket; raises ConnectionError where the stream ends before."""
+    received = 0
+    while received < len(view):
+        count = connection.recv_into(view[received:], flags=socket.MSG_WAITALL)
+        if not count:
+            raise ConnectionError(f"{address} closed the connection after {received} of {len(view)} bytes")
+        received += count
+
+
+def parse_bootstrap_servers(bootstrap_servers: str) -> list[tuple[str, int]]:
+    """Split `HOST:PORT,HOST:PORT`; IPv6 addresses stand in brackets. Raises ValueError."""
+    addresses = []
+    for entry in bootstrap_servers.split(","):
+        host, colon, port = entry.strip().rpartition(":")
+        if not colon or not host or not port.isdigit():
+            raise ValueError(f"{entry!r} is not HOST:PORT")
+        addresses.append((host.removeprefix("[").removesuffix("]"), int(port)))
+    return addresses
+
+
+def _software_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kfast")
+    except PackageNotFoundError:
+        return "0"
