@@ -22,11 +22,11 @@ from kfast.broker.config_keys import BROKER_KEYS, TOPIC_KEYS, ConfigKey, ConfigS
 from kfast.errors import InvalidConfigError
 from kfast.log.config import LogConfig
 from kfast.record.layout import TimestampType
+from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE
+from kfast.transfer.sender import TransferSettings
 
 logger = logging.getLogger(__name__)
 
-TOPIC_RESOURCE = 2
-BROKER_RESOURCE = 4
 CLUSTER_DEFAULT = ""
 
 DynamicConfigs = Callable[[int, str], Mapping[str, str]]
@@ -52,16 +52,16 @@ class ConfigEntry:
 
 
 class BrokerConfig:
-    """The configuration of one broker. `copy_mode` and `copy_chunk_bytes` are plain attributes for the fetch path.
+    """The configuration of one broker. What the hot paths ask for lies ready as plain attributes.
 
     `command_line` holds broker keys as text; an unknown or invalid one raises InvalidConfigError.
     """
 
-    def __init__(self, command_line: Mapping[str, str] | None = None, *, node_id: int = 1) -> None:
+    def __init__(self, command_line: Mapping[str, str] | None = None) -> None:
         self.dynamic: DynamicConfigs = lambda resource_type, name: {}
-        self._node = str(node_id)
+        self.transfer_settings = TransferSettings()
         self._static = dict(command_line or {})
-        self._unpersisted: dict[str, dict[str, str]] = {self._node: {}, CLUSTER_DEFAULT: {}}
+        self._unpersisted: dict[str, dict[str, str]] = {}
         for name, value in self._static.items():
             self.validate_broker(name, value)
         self.refresh()
@@ -74,15 +74,28 @@ class BrokerConfig:
             values[name] = None if entry.value is None else entry.key.parse(entry.value)
         return values[name]
 
-    def topic_config(self, topic: str | None = None) -> LogConfig:
-        """The LogConfig of a topic's partitions; of None, that of a topic without configs of its own."""
-        return _log_config(lambda name: self._topic_value(topic, name))
+    def topic_config(self, topic: str, configs: Mapping[str, str] | None = None) -> LogConfig:
+        """The LogConfig of a topic's partitions; `configs` in place of what is set for it, if given."""
+        own = self.dynamic(TOPIC_RESOURCE, topic) if configs is None else configs
+        return _log_config(lambda name: self._topic_value(name, own))
 
     def refresh(self) -> None:
-        """Forget what was cached: a dynamic layer has changed."""
+        """Read anew what was cached: a layer has changed."""
         self._values: dict[str, Any] = {}
-        self.copy_mode: str = self.get("kfast.copy.mode")
-        self.copy_chunk_bytes: int = self.get("kfast.copy.chunk.bytes")
+        self.socket_request_max_bytes: int = self.get("socket.request.max.bytes")
+        self.connections_max_idle_ms: int = self.get("connections.max.idle.ms")
+        self.fetch_max_bytes: int = self.get("fetch.max.bytes")
+        self.transfer_settings.copy_mode = self.get("kfast.copy.mode")
+        self.transfer_settings.chunk_size = self.get("kfast.copy.chunk.bytes")
+
+    @property
+    def broker_resource(self) -> str:
+        """Name of the broker resource that is this node: its id as text."""
+        return self._static.get("node.id", "1")
+
+    def given(self, name: str) -> str | None:
+        """What was given for a key at start; None for one that was left at its default."""
+        return self._static.get(name)
 
     def note_static(self, name: str, value: str) -> None:
         """Record a setting that came about at start, such as the port that was free, as if it had been given."""
@@ -91,7 +104,7 @@ class BrokerConfig:
 
     def set_unpersisted(self, resource_name: str, changes: Mapping[str, str | None]) -> None:
         """Set (or with None remove) `kfast.*` keys of broker `resource_name` for as long as this process runs."""
-        settings = {**self._unpersisted[resource_name], **changes}
+        settings = {**self._unpersisted.get(resource_name, {}), **changes}
         self._unpersisted[resource_name] = {name: value for name, value in settings.items() if value is not None}
         self.refresh()
 
@@ -134,9 +147,8 @@ class BrokerConfig:
             raise InvalidConfigError(f"Unknown broker config name: {name}{_hint(name)}")
         BROKER_KEYS[name].parse(value)
 
-    def _topic_value(self, topic: str | None, name: str) -> Any:
+    def _topic_value(self, name: str, own: Mapping[str, str]) -> Any:
         key = TOPIC_KEYS[name]
-        own = {} if topic is None else self.dynamic(TOPIC_RESOURCE, topic)
         value = self._topic_entry(key, own).value
         return None if value is None else key.parse(value)
 
@@ -162,7 +174,7 @@ class BrokerConfig:
 
     def _broker_settings(self, key: ConfigKey) -> Iterator[ConfigSetting]:
         layers: tuple[tuple[Mapping[str, str], ConfigSource], ...] = (
-            (self.dynamic_broker(self._node), ConfigSource.DYNAMIC_BROKER),
+            (self.dynamic_broker(self.broker_resource), ConfigSource.DYNAMIC_BROKER),
             (self.dynamic_broker(CLUSTER_DEFAULT), ConfigSource.DYNAMIC_DEFAULT_BROKER),
             (self._static, ConfigSource.STATIC_BROKER),
         )

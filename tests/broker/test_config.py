@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kfast.broker.config import BROKER_RESOURCE, TOPIC_RESOURCE, BrokerConfig
+from kfast.broker.config import BrokerConfig
 from kfast.broker.config_keys import BROKER_KEYS, TOPIC_KEYS, ConfigSource
 from kfast.errors import InvalidConfigError
 from kfast.log.config import LogConfig
 from kfast.record.layout import TimestampType
+from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE
+from kfast.transfer.sender import TransferSettings
 
 Layers = dict[tuple[int, str], dict[str, str]]
 
@@ -63,12 +65,12 @@ def test_layers_override_each_other_in_kafkas_order() -> None:
 
 def test_a_finer_unit_wins_over_a_coarser_one_in_whatever_layer() -> None:
     hours = BrokerConfig({"log.retention.hours": "2"})
-    assert hours.topic_config().retention_ms == 2 * 3_600_000
+    assert hours.topic_config("t").retention_ms == 2 * 3_600_000
     assert topic_entry(hours, "t", "retention.ms").source is ConfigSource.STATIC_BROKER
     both = BrokerConfig({"log.retention.hours": "2", "log.retention.minutes": "5"})
-    assert both.topic_config().retention_ms == 5 * 60_000
+    assert both.topic_config("t").retention_ms == 5 * 60_000
     for_ever = BrokerConfig({"log.retention.hours": "-1"})
-    assert for_ever.topic_config().retention_ms == -1
+    assert for_ever.topic_config("t").retention_ms == -1
 
 
 def test_typed_values_reach_the_log_config() -> None:
@@ -158,10 +160,11 @@ def test_an_unknown_command_line_key_is_refused_and_a_topic_key_is_explained() -
 
 def test_copy_mode_changes_at_once_and_back_to_the_command_line() -> None:
     config = BrokerConfig({"kfast.copy.mode": "mmap_send"})
+    settings = config.transfer_settings
     config.set_unpersisted("1", {"kfast.copy.mode": "splice", "kfast.copy.chunk.bytes": "4096"})
-    assert (config.copy_mode, config.copy_chunk_bytes) == ("splice", 4096)
+    assert settings == TransferSettings("splice", 4096)
     config.set_unpersisted("1", {"kfast.copy.mode": None})
-    assert (config.copy_mode, config.copy_chunk_bytes) == ("mmap_send", 4096)
+    assert settings == TransferSettings("mmap_send", 4096)
 
 
 def test_a_copy_mode_that_does_not_exist_is_refused() -> None:
