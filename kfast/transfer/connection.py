@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from kfast.transfer.counters import TransferCounters
 from kfast.transfer.sender import Chunk, Sender, TransferSettings
 
-SEND_TIMEOUT_S = 600.0  # as Kafka's connections.max.idle.ms: a peer that takes nothing for so long is gone
+IDLE_TIMEOUT_S = 600.0  # Kafka's connections.max.idle.ms: a peer that sends or takes nothing for so long is gone
 
 
 class Connection:
@@ -22,12 +22,12 @@ class Connection:
 
     __slots__ = ("_sender", "_socket")
 
-    def __init__(self, socket: sockets.socket, send_timeout_s: float = SEND_TIMEOUT_S) -> None:
+    def __init__(self, socket: sockets.socket, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         socket.setblocking(True)
-        seconds, fraction = divmod(send_timeout_s, 1)
-        socket.setsockopt(
-            sockets.SOL_SOCKET, sockets.SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(fraction * 1e6))
-        )
+        seconds, fraction = divmod(idle_timeout_s, 1)
+        timeout = struct.pack("@ll", int(seconds), int(fraction * 1e6))
+        for option in (sockets.SO_RCVTIMEO, sockets.SO_SNDTIMEO):
+            socket.setsockopt(sockets.SOL_SOCKET, option, timeout)
         if socket.family in (sockets.AF_INET, sockets.AF_INET6):
             socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
         self._socket = socket
@@ -39,8 +39,14 @@ class Connection:
         return self._sender.counters
 
     def recv_into(self, buffer: bytearray | memoryview) -> int:
-        """Wait for bytes and put what there is into `buffer`; 0 when the peer has ended its side."""
-        return self._socket.recv_into(buffer)
+        """Wait for bytes and put what there is into `buffer`; 0 when the peer has ended its side.
+
+        Raises TimeoutError when the peer was silent for as long as the time-out says, ConnectionError when it is gone.
+        """
+        try:
+            return self._socket.recv_into(buffer)
+        except BlockingIOError as error:
+            raise TimeoutError("the peer sent no byte until the connection's time-out") from error
 
     def send_chunks(self, chunks: Iterable[Chunk], settings: TransferSettings) -> int:
         """Send bytes and slices in order; return how many bytes that were.

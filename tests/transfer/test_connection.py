@@ -31,7 +31,7 @@ def test_small_answers_do_not_wait_for_each_other_and_the_socket_stays_blocking(
 
 @pytest.mark.parametrize("mode", list(COPY_MODES))
 def test_a_peer_that_takes_nothing_costs_it_its_connection(mode, pair, open_file):
-    connection = Connection(pair[0], send_timeout_s=0.05)
+    connection = Connection(pair[0], idle_timeout_s=0.05)
     chunks = [b"head", *[FileSlice(open_file, 0, 3_000_000)] * 5]
     with pytest.raises(TimeoutError, match="took no byte"):
         connection.send_chunks(chunks, TransferSettings(mode))
