@@ -219,6 +219,8 @@ class RecordBatch:
             raise CorruptRecordError(
                 f"batch at offset {self.base_offset} says {self.size_bytes} bytes; {len(self.buffer)} are there"
             )
+        if self.count < 0:
+            raise CorruptRecordError(f"batch at offset {self.base_offset} says {self.count} records")
         view = decompress(self.compression, packed, max_size_bytes)
         log_append_time_ms = self.max_timestamp_ms if self.attributes & TIMESTAMP_TYPE_MASK else None
         position = 0

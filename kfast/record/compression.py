@@ -130,9 +130,11 @@ def _decompress_snappy(data: Buffer, max_size_bytes: int) -> memoryview:
 
 def _xerial_blocks(view: memoryview) -> list[memoryview]:
     blocks, position = [], _XERIAL_HEADER_SIZE
-    while position < len(view):
+    while position != len(view):
         start = position + _BLOCK_SIZE.size
-        size = _BLOCK_SIZE.unpack_from(view, position)[0] if start <= len(view) else -1
+        if start > len(view):
+            raise CorruptRecordError(f"snappy block would begin at position {start}; the stream ends at {len(view)}")
+        size = _BLOCK_SIZE.unpack_from(view, position)[0]
         if size < 0 or start + size > len(view):
             raise CorruptRecordError(
                 f"snappy block at position {position} says {size} bytes; the stream ends at {len(view)}"

@@ -15,7 +15,7 @@ import struct
 from enum import IntEnum
 from typing import Final
 
-_FIELDS: Final = (
+FIELDS: Final = (
     ("base_offset", "q"),
     ("batch_length", "i"),
     ("partition_leader_epoch", "i"),
@@ -33,11 +33,11 @@ _FIELDS: Final = (
 
 
 def _position_of(name: str) -> int:
-    names = [field for field, _ in _FIELDS]
-    return struct.calcsize(">" + "".join(code for _, code in _FIELDS[: names.index(name)]))
+    names = [field for field, _ in FIELDS]
+    return struct.calcsize(">" + "".join(code for _, code in FIELDS[: names.index(name)]))
 
 
-HEADER: Final = struct.Struct(">" + "".join(code for _, code in _FIELDS))
+HEADER: Final = struct.Struct(">" + "".join(code for _, code in FIELDS))
 HEADER_SIZE: Final = HEADER.size
 
 BASE_OFFSET_POSITION: Final = _position_of("base_offset")
