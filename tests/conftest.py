@@ -28,7 +28,7 @@ class Golden:
     def extract(self, case: str, directory: Path) -> Path:
         """Unpack `case` into `directory`, for a test that changes it."""
         with tarfile.open(self._archives / f"{case}.tar.gz") as archive:
-            # extractall(filter=...) does not exist in the first releases of Python 3.11, this attribute does no harm there
+            # The first releases of Python 3.11 know no extractall(filter=...); the attribute does no harm there.
             archive.extraction_filter = getattr(tarfile, "data_filter", None)
             archive.extractall(directory)
         return directory
