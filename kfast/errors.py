@@ -43,6 +43,16 @@ class RecordTooLargeError(KfastError):
     error_code = 10
 
 
+class InvalidRequiredAcksError(KfastError):
+    error_code = 21
+
+
+class RecordBatchTooLargeError(KfastError):
+    """More in one append than a segment may hold."""
+
+    error_code = 18
+
+
 class IllegalGenerationError(KfastError):
     error_code = 22
 
@@ -133,6 +143,10 @@ class InvalidRecordError(KfastError):
     """A record the topic does not accept, such as one without a key in a compacted topic."""
 
     error_code = 87
+
+
+class FetchSessionIdNotFoundError(KfastError):
+    error_code = 70
 
 
 class UnknownTopicIdError(KfastError):

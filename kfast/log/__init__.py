@@ -1,0 +1,1 @@
+"""Kafka's partition directory on disk, byte for byte: segments, indexes, checkpoints, recovery and retention."""

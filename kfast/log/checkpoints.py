@@ -1,0 +1,139 @@
+"""Small text files beside the logs: offsets by partition, the ids of the cluster, and the id of a partition's topic.
+
+    recovery-point-offset-checkpoint      version 0, count, then lines of topic, partition, offset
+    log-start-offset-checkpoint           the same, only for logs that start inside a segment
+    meta.properties                       version=1, cluster.id, node.id, directory.id
+    partition.metadata                    version: 0, topic_id
+
+Each is written to a file beside it, fsynced and renamed: a crash leaves the old or the new one.
+Source: Kafka's CheckpointFile, MetaProperties and PartitionMetadataFile.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from kfast.errors import LogDirectoryError
+from kfast.log.names import PARTITION_METADATA
+from kfast.record.metadata_records import uuid_from_text, uuid_to_text
+
+RECOVERY_POINT_CHECKPOINT: Final = "recovery-point-offset-checkpoint"
+LOG_START_OFFSET_CHECKPOINT: Final = "log-start-offset-checkpoint"
+CLEAN_SHUTDOWN_FILE: Final = ".kafka_cleanshutdown"
+META_PROPERTIES: Final = "meta.properties"
+
+_VERSION: Final = "0"
+
+
+class OffsetCheckpoint:
+    """A file of offsets by (topic, partition)."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def read(self) -> dict[tuple[str, int], int]:
+        """Empty where the file is missing, or empty as a crash early in Kafka's life leaves it.
+
+        Raises LogDirectoryError where it cannot be read for what it is.
+        """
+        try:
+            lines = self.path.read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        if not lines:
+            return {}
+        offsets = {}
+        try:
+            version, count, *entries = lines
+            for line in entries:
+                topic, partition, offset = line.split()
+                offsets[topic, int(partition)] = int(offset)
+        except ValueError:
+            raise LogDirectoryError(f"{self.path}: {lines[:3]} are not version, count and offsets") from None
+        if version != _VERSION or count != str(len(entries)):
+            raise LogDirectoryError(
+                f"{self.path}: version {version} with {count} entries; {_VERSION} is known, {len(entries)} lie there"
+            )
+        return offsets
+
+    def write(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        lines = [_VERSION, str(len(offsets))]
+        lines += [f"{topic} {partition} {offset}" for (topic, partition), offset in sorted(offsets.items())]
+        write_atomically(self.path, "\n".join(lines) + "\n")
+
+    def __repr__(self) -> str:
+        return f"OffsetCheckpoint({self.path.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class MetaProperties:
+    """Whose log directory it is. A static quorum may come without a directory id."""
+
+    cluster_id: str
+    node_id: int
+    directory_id: uuid.UUID | None = None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Raises LogDirectoryError where something is missing or is not what it should be."""
+        properties = {}
+        for line in Path(path).read_text().splitlines():
+            key, separator, value = line.partition("=")
+            if separator and not line.startswith("#"):
+                properties[key.strip()] = value.strip()
+        try:
+            directory_id = properties.get("directory.id")
+            return cls(
+                properties["cluster.id"],
+                int(properties["node.id"]),
+                None if directory_id is None else uuid_from_text(directory_id),
+            )
+        except (KeyError, ValueError) as error:
+            raise LogDirectoryError(f"{path} does not say whose directory it is: {error}") from None
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        lines = ["version=1", f"cluster.id={self.cluster_id}", f"node.id={self.node_id}"]
+        if self.directory_id is not None:
+            lines.append(f"directory.id={uuid_to_text(self.directory_id)}")
+        write_atomically(Path(path), "\n".join(lines) + "\n")
+
+
+def read_partition_metadata(directory: str | os.PathLike[str]) -> uuid.UUID | None:
+    """The topic id of a partition's directory; None where the file is missing. Raises LogDirectoryError."""
+    path = Path(directory, PARTITION_METADATA)
+    try:
+        fields = dict(line.split(": ", 1) for line in path.read_text().splitlines())
+        return uuid_from_text(fields["topic_id"])
+    except FileNotFoundError:
+        return None
+    except (KeyError, ValueError) as error:
+        raise LogDirectoryError(f"{path} does not hold a topic id: {error}") from None
+
+
+def write_partition_metadata(directory: str | os.PathLike[str], topic_id: uuid.UUID) -> None:
+    write_atomically(Path(directory, PARTITION_METADATA), f"version: 0\ntopic_id: {uuid_to_text(topic_id)}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace the file at `path` by one that holds `text`, and have both the bytes and the name on the disk."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync_directory(path.parent)
+
+
+def fsync_directory(path: str | os.PathLike[str]) -> None:
+    """A new file is only safe once its name is."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,45 @@
+"""What a log is told about itself: Kafka's topic configuration, as far as the log acts on it.
+
+Frozen: a change makes a new one, and the log's is replaced whole, so that no operation sees half a change.
+Which value comes from where (topic, broker, default) is the broker's business, in broker/config.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kfast.record.layout import TimestampType
+
+NEVER: Final = 2**63 - 1
+"""Kafka's way to say "never" of a number of messages or milliseconds."""
+
+WEEK_MS: Final = 7 * 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Defaults are Apache Kafka's. -1 as a retention means no limit."""
+
+    segment_bytes: int = 1 << 30
+    segment_ms: int = WEEK_MS
+    index_interval_bytes: int = 4096
+    segment_index_bytes: int = 10 << 20
+    retention_ms: int = WEEK_MS
+    retention_bytes: int = -1
+    max_message_bytes: int = (1 << 20) + 12
+    flush_messages: int = NEVER
+    flush_ms: int = NEVER
+    message_timestamp_type: TimestampType = TimestampType.CREATE_TIME
+    cleanup_policy: frozenset[str] = frozenset({"delete"})
+    compression_type: str = "producer"
+    file_delete_delay_ms: int = 60_000
+
+    @property
+    def is_compacted(self) -> bool:
+        return "compact" in self.cleanup_policy
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether retention by time and size applies."""
+        return "delete" in self.cleanup_policy

@@ -1,0 +1,67 @@
+"""Open files, the most recently used ones kept: a log directory has more files than a process may hold open.
+
+Eviction drops only the pool's own reference. A slice in flight has another, so its descriptor lives until it is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+from collections import OrderedDict
+from typing import Final
+
+from kfast.file_slice import OpenFile
+
+_MIN_LIMIT: Final = 16
+_MAX_LIMIT: Final = 16384
+
+
+def default_limit() -> int:
+    """A quarter of the descriptors the process may have; connections, pipes and slices in flight need the rest."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_LIMIT if soft == resource.RLIM_INFINITY else max(_MIN_LIMIT, min(soft // 4, _MAX_LIMIT))
+
+
+class FilePool:
+    """Files opened for reading and writing, by path. Thread-safe."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = default_limit() if limit is None else limit
+        self._files: OrderedDict[str, OpenFile] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def open(self, path: str) -> OpenFile:
+        """The file at `path`, opened unless it is already. Raises FileNotFoundError."""
+        with self._lock:
+            file = self._files.get(path)
+            if file is not None:
+                self._files.move_to_end(path)
+                return file
+            return self._open(path, os.O_RDWR)
+
+    def create(self, path: str) -> OpenFile:
+        """The file at `path`, made first, empty, unless it is there."""
+        with self._lock:
+            return self._files.get(path) or self._open(path, os.O_RDWR | os.O_CREAT)
+
+    def discard(self, path: str) -> None:
+        """Forget the file at `path`: it has been renamed or unlinked."""
+        with self._lock:
+            self._files.pop(path, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._files.clear()
+
+    def _open(self, path: str, flags: int) -> OpenFile:
+        file = self._files[path] = OpenFile(path, flags)
+        if len(self._files) > self.limit:
+            self._files.popitem(last=False)
+        return file
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __repr__(self) -> str:
+        return f"FilePool({len(self._files)} of at most {self.limit} files)"

@@ -1,0 +1,158 @@
+"""The .log file of a segment: batches one after the other, written at the end, found and never copied when read.
+
+Writes are positional: sendfile from a descriptor opened with O_APPEND is EINVAL, and a failed write leaves nothing that
+the next one does not cover. Searching reads headers only, in blocks of a few KiB; a batch's records are read by
+`batches` alone, for recovery, compaction and dumps.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from kfast.errors import CorruptRecordError
+from kfast.file_slice import FileSlice
+from kfast.log.file_pool import FilePool
+from kfast.log.results import BatchPosition
+from kfast.record.batch import RecordBatch
+from kfast.record.layout import (
+    BASE_OFFSET_POSITION,
+    HEADER_SIZE,
+    LAST_OFFSET_DELTA_POSITION,
+    LENGTH_POSITION,
+    LOG_OVERHEAD,
+    MAX_TIMESTAMP_POSITION,
+)
+
+BLOCK_SIZE: Final = 4096
+"""Bytes read at a time when searching: the usual distance of two index entries."""
+
+SCAN_SIZE: Final = 1 << 20
+"""Bytes read at a time when everything is read."""
+
+# base offset, length, last offset delta, max timestamp: what a search needs of a header.
+_HEADER: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi8xq")
+assert (BASE_OFFSET_POSITION, LENGTH_POSITION, _HEADER.size) == (0, 8, MAX_TIMESTAMP_POSITION + 8)
+
+_unpack_header = _HEADER.unpack_from
+
+
+class FileRecords:
+    """One file of batches. One writer at a time; readers need no lock."""
+
+    __slots__ = ("_file_pool", "path", "size_bytes")
+
+    def __init__(self, path: str, file_pool: FilePool, size_bytes: int) -> None:
+        self.path = path
+        self.size_bytes = size_bytes
+        """Bytes that are there to be read: set after a write has finished."""
+        self._file_pool = file_pool
+
+    def append(self, buffer: bytearray | memoryview) -> None:
+        """Write `buffer` at the end. Raises OSError where the disk does not take it all; `size_bytes` then stays."""
+        size = len(buffer)
+        fd = self._file_pool.open(self.path).fd
+        written = os.pwrite(fd, buffer, self.size_bytes)
+        while written < size:
+            written += os.pwrite(fd, memoryview(buffer)[written:], self.size_bytes + written)
+        self.size_bytes += size
+
+    def slice(self, position: int, size: int) -> FileSlice:
+        """Return `size` bytes from `position` on, unread. Raises FileNotFoundError once the file is deleted."""
+        return FileSlice(self._file_pool.open(self.path), position, size)
+
+    def read(self, position: int, size: int) -> bytes:
+        """Copy bytes out of the file; fewer at its end."""
+        return os.pread(self._file_pool.open(self.path).fd, size, position)
+
+    def find(self, offset: int, position: int, end: int) -> tuple[int, int] | None:
+        """Return (position, size) of the first batch from `position` on that ends at `offset` or after it.
+
+        None where no batch before `end` does. Raises CorruptRecordError where the headers lead nowhere.
+        """
+        fd = self._file_pool.open(self.path).fd
+        while position + HEADER_SIZE <= end:
+            block = os.pread(fd, BLOCK_SIZE, position)
+            last_start = min(len(block), end - position) - HEADER_SIZE
+            start = 0
+            while start <= last_start:
+                base_offset, length, last_offset_delta, _ = _unpack_header(block, start)
+                if base_offset + last_offset_delta >= offset:
+                    return position + start, length + LOG_OVERHEAD
+                if length < HEADER_SIZE - LOG_OVERHEAD:
+                    raise CorruptRecordError(f"{self.path}: batch at position {position + start} says {length} bytes")
+                start += length + LOG_OVERHEAD
+            if start == 0:
+                return None
+            position += start
+        return None
+
+    def headers(self, position: int = 0, end: int | None = None) -> Iterator[BatchPosition]:
+        """Yield the place, offsets and largest timestamp of each whole batch from `position` on, reading headers only.
+
+        Stops before a batch that is cut off. Raises CorruptRecordError at an impossible size.
+        """
+        end = self.size_bytes if end is None else end
+        fd = self._file_pool.open(self.path).fd
+        while position + HEADER_SIZE <= end:
+            block = os.pread(fd, BLOCK_SIZE, position)
+            start = 0
+            while start + HEADER_SIZE <= len(block):
+                base_offset, length, last_offset_delta, max_timestamp_ms = _unpack_header(block, start)
+                size = length + LOG_OVERHEAD
+                if size < HEADER_SIZE:
+                    raise CorruptRecordError(f"{self.path}: batch at position {position + start} says {length} bytes")
+                if position + start + size > end:
+                    return
+                yield BatchPosition(
+                    position + start, size, base_offset, base_offset + last_offset_delta, max_timestamp_ms
+                )
+                start += size
+            if start == 0:
+                return
+            position += start
+
+    def batches(self, position: int = 0, end: int | None = None) -> Iterator[tuple[int, RecordBatch]]:
+        """Yield (position, batch) of each whole batch from `position` on; their CRCs are the caller's to check.
+
+        Stops before a batch that is cut off. Raises CorruptRecordError at an impossible size. Each batch is a view of
+        bytes read for it, so it may be kept.
+        """
+        end = self.size_bytes if end is None else end
+        while position + HEADER_SIZE <= end:
+            block = self.read(position, min(SCAN_SIZE, end - position))
+            start = 0
+            while start + HEADER_SIZE <= len(block):
+                batch = RecordBatch(block, start)
+                if start + batch.size_bytes > len(block):
+                    break
+                yield position + start, batch
+                start += batch.size_bytes
+            if start == 0:
+                if position + batch.size_bytes > end:
+                    return
+                block = self.read(position, batch.size_bytes)
+                yield position, RecordBatch(block)
+                start = batch.size_bytes
+            position += start
+
+    def truncate_to(self, size_bytes: int) -> None:
+        """Cut the file. Never below what is being served: a sendfile in flight would send zeros."""
+        self.size_bytes = size_bytes
+        os.ftruncate(self._file_pool.open(self.path).fd, size_bytes)
+
+    def flush(self) -> None:
+        """Return when what was written is on the disk."""
+        os.fsync(self._file_pool.open(self.path).fd)
+
+    def modified_ms(self) -> int:
+        """When the file was last written to."""
+        return os.stat(self.path).st_mtime_ns // 1_000_000
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+    def __repr__(self) -> str:
+        return f"FileRecords({os.path.basename(self.path)!r}, {self.size_bytes} bytes)"

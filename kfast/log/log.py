@@ -1,0 +1,458 @@
+"""A partition's log: an ordered run of segments that grows at one end and is cut, segment by segment, at the other.
+
+    append -> validate, stamp offsets and epoch in place, one positional write, publish the log end offset
+    read   -> index look-up, scan of a few headers, a FileSlice; no record byte is read
+
+One lock guards append, roll and whatever else changes the list of segments. Reads take none: the segments are an
+immutable tuple replaced whole, and the end of the log is published last. fsync runs outside the lock.
+
+There is no replication here, so the high watermark is the log end offset: what is appended may be read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from kfast.clock import Clock, SystemClock
+from kfast.errors import KafkaStorageError, OffsetOutOfRangeError
+from kfast.file_slice import FileSlice
+from kfast.log.checkpoints import fsync_directory
+from kfast.log.config import NEVER, LogConfig
+from kfast.log.file_pool import FilePool
+from kfast.log.loader import load_log
+from kfast.log.results import FetchDataInfo, LogAppendInfo, TimestampOffset
+from kfast.log.retention import deletable_segments
+from kfast.log.segment import LogSegment
+from kfast.log.segments import LogSegments
+from kfast.log.validator import validate
+from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
+from kfast.record.layout import NO_TIMESTAMP, TimestampType
+from kfast.scheduler import Scheduler, Task
+
+logger = logging.getLogger(__name__)
+
+LogOffsetMetadata: TypeAlias = tuple[int, LogSegment, int]
+"""An offset, the segment it lies in, and its position there: taken together so that they fit together."""
+
+Listener: TypeAlias = Callable[[], object]
+
+
+class Log:
+    """One partition's records on disk, in Kafka's format. Thread-safe; made by `Log.open`."""
+
+    def __init__(
+        self,
+        directory: str,
+        config: LogConfig,
+        clock: Clock,
+        scheduler: Scheduler | None,
+        file_pool: FilePool,
+        segments: LogSegments,
+        log_start_offset: int,
+    ) -> None:
+        self.directory = Path(directory)
+        self.config = config
+        """Frozen; `update_config` replaces it."""
+        self._path = directory
+        self._clock = clock
+        self._scheduler = scheduler
+        self._file_pool = file_pool
+        self._lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self._flush_task: Task | None = None
+        self._listeners: tuple[Listener, ...] = ()
+        self._is_closed = False
+        self._segments = segments
+        self._log_start_offset = log_start_offset
+        active = segments.active
+        self._end: LogOffsetMetadata = (max(active.next_offset(), log_start_offset), active, active.size_bytes)
+        self._flushed: LogOffsetMetadata = (segments.first.base_offset, segments.first, 0)
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        config: LogConfig | None = None,
+        *,
+        clock: Clock | None = None,
+        scheduler: Scheduler | None = None,
+        file_pool: FilePool | None = None,
+        recovery_point: int = 0,
+        log_start_offset: int = 0,
+        was_clean: bool = False,
+    ) -> Log:
+        """Open the log in `directory`, made if it is missing; recover what an unclean stop left behind.
+
+        Segments at and after `recovery_point` are scanned and cut at the first damaged byte, unless `was_clean`.
+        Without a scheduler finished segments and flush.ms wait for `flush` or `close`.
+        """
+        path = os.fspath(directory)
+        config = config or LogConfig()
+        file_pool = file_pool or FilePool()
+        loaded = load_log(path, config, file_pool, recovery_point, log_start_offset, was_clean)
+        log = cls(path, config, clock or SystemClock(), scheduler, file_pool, loaded.segments, loaded.log_start_offset)
+        log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
+        return log
+
+    # Where the log begins and ends
+
+    @property
+    def segments(self) -> tuple[LogSegment, ...]:
+        return self._segments.all
+
+    @property
+    def log_start_offset(self) -> int:
+        return self._log_start_offset
+
+    @property
+    def log_end_offset(self) -> int:
+        """The offset the next record will get."""
+        return self._end[0]
+
+    @property
+    def high_watermark(self) -> int:
+        """Records below it may be read: all, on one node."""
+        return self._end[0]
+
+    @property
+    def last_stable_offset(self) -> int:
+        """Records below it belong to no open transaction."""
+        return self._end[0]
+
+    @property
+    def recovery_point(self) -> int:
+        """Records below it are known to be on the disk."""
+        return self._flushed[0]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(segment.size_bytes for segment in self._segments)
+
+    @property
+    def unflushed_bytes(self) -> int:
+        """Bytes appended that have not been flushed: acknowledged, in the page cache, perhaps not on the disk."""
+        offset, segment, position = self._flushed
+        sizes = (other.size_bytes for other in self._segments.since(offset) if other is not segment)
+        return sum(sizes, segment.size_bytes - position)
+
+    # Writing
+
+    def append(self, records: bytes | bytearray | memoryview, *, leader_epoch: int = 0) -> LogAppendInfo:
+        """Append one or more whole batches and return the offsets they got.
+
+        Offsets and epoch are stamped into `records` itself; a read-only buffer is copied first. When this returns the
+        records are in the page cache, and on the disk if flush.messages says so. Raises CorruptRecordError,
+        InvalidRecordError, RecordTooLargeError, KafkaStorageError; then nothing was appended.
+        """
+        if isinstance(records, bytes) or (isinstance(records, memoryview) and records.readonly):
+            records = bytearray(records)  # the stamp has to go somewhere; the broker's own buffers are writable
+        config = self.config
+        batches = validate(records, config)
+        append_time_ms = NO_TIMESTAMP
+        if config.message_timestamp_type:
+            append_time_ms = self._clock.now_ms()
+            batches = _stamp_time(records, batches, append_time_ms)
+        with self._lock:
+            first_offset = self._end[0]
+            next_offset = self._append(records, batches, leader_epoch)
+        if next_offset - self._flushed[0] >= config.flush_messages and next_offset > self._flushed[0]:
+            self.flush()
+        elif config.flush_ms != NEVER:
+            self._schedule_flush()
+        for listener in self._listeners:
+            listener()
+        return LogAppendInfo(
+            first_offset, next_offset - 1, append_time_ms, self._log_start_offset, next_offset - first_offset
+        )
+
+    def _append(self, buffer: bytearray | memoryview, batches: list[RecordBatch], leader_epoch: int) -> int:
+        """Write under the lock; return the new log end offset."""
+        self._ensure_open()
+        first_offset, segment, end_position = self._end
+        next_offset, position, max_timestamp_ms = first_offset, 0, NO_TIMESTAMP
+        for batch in batches:
+            stamp(buffer, position, next_offset, leader_epoch)
+            position += batch.size_bytes
+            next_offset += batch.last_offset_delta + 1
+            if batch.max_timestamp_ms > max_timestamp_ms:
+                max_timestamp_ms = batch.max_timestamp_ms
+        if segment.should_roll(self.config, position, next_offset - 1, max_timestamp_ms):
+            segment, end_position = self._roll(), 0
+        try:
+            segment.append(buffer, batches, first_offset)
+        except OSError as error:
+            segment.undo_append(end_position)
+            raise KafkaStorageError(
+                f"{segment.records.path}: writing {position} bytes at position {end_position}: {error.strerror}"
+            ) from error
+        self._end = (next_offset, segment, end_position + position)
+        return next_offset
+
+    def roll(self) -> None:
+        """Begin a new segment at the log end offset, unless the active one is still empty."""
+        with self._lock:
+            self._ensure_open()
+            self._roll()
+
+    def _roll(self) -> LogSegment:
+        active = self._segments.active
+        if active.size_bytes == 0:
+            return active
+        active.finish()
+        segment = LogSegment.create(self._path, self._end[0], self._file_pool, self.config)
+        self._segments = LogSegments((*self._segments, segment))
+        self._end = (self._end[0], segment, 0)
+        if self._scheduler is not None:
+            base_offset = segment.base_offset
+            self._scheduler.schedule(f"flush {self.directory.name}", lambda: self.flush(base_offset), 0)
+        return segment
+
+    # Reading
+
+    def read(
+        self, fetch_offset: int, max_bytes: int, *, up_to: int | None = None, min_one_batch: bool = True
+    ) -> FetchDataInfo:
+        """Find the batches from the one that holds `fetch_offset` on, in one segment, unread, up to `max_bytes`.
+
+        The first batch comes whole even if it is larger, unless `min_one_batch` is false; the last may be cut off. The
+        slice is empty at the end of the log, and where `up_to`, an offset that is not to be reached, leaves nothing.
+        Raises OffsetOutOfRangeError.
+        """
+        end = self._end
+        end_offset = end[0]
+        if not self._log_start_offset <= fetch_offset <= end_offset:
+            raise self._out_of_range(fetch_offset)
+        if up_to is not None and up_to < end_offset:
+            end = self._offset_metadata(up_to, end)
+        try:
+            records = self._find(fetch_offset, max_bytes, end, min_one_batch)
+        except FileNotFoundError:
+            if fetch_offset < self._log_start_offset:  # retention was faster
+                raise self._out_of_range(fetch_offset) from None
+            raise KafkaStorageError(f"{self._path}: a segment's file at offset {fetch_offset} is missing") from None
+        return FetchDataInfo(records, fetch_offset, self._log_start_offset, end_offset, end_offset)
+
+    def _find(self, fetch_offset: int, max_bytes: int, end: LogOffsetMetadata, min_one_batch: bool) -> FileSlice:
+        end_offset, end_segment, end_position = end
+        if fetch_offset < end_offset:
+            segments = self._segments
+            for segment in segments.all[max(0, segments.floor(fetch_offset)) :]:
+                limit = end_position if segment is end_segment else segment.records.size_bytes
+                found = segment.translate_offset(fetch_offset, limit)
+                if found is not None:
+                    position, first_size = found
+                    if max_bytes < first_size:
+                        max_bytes = first_size if min_one_batch else 0
+                    return segment.records.slice(position, min(max_bytes, limit - position))
+                if segment is end_segment:
+                    break
+        return end_segment.records.slice(end_position, 0)
+
+    def _offset_metadata(self, offset: int, end: LogOffsetMetadata) -> LogOffsetMetadata:
+        """Where the batch that holds `offset` starts; offsets that bound a read are those of batches."""
+        segments = self._segments
+        segment = segments.all[max(0, segments.floor(offset))]
+        limit = end[2] if segment is end[1] else segment.records.size_bytes
+        found = segment.translate_offset(offset, limit)
+        return offset, segment, found[0] if found else limit
+
+    def _out_of_range(self, offset: int) -> OffsetOutOfRangeError:
+        return OffsetOutOfRangeError(
+            f"{self.directory.name}: offset {offset} is not within {self._log_start_offset}..{self._end[0]}"
+        )
+
+    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
+        """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none."""
+        for segment in self._segments:
+            if segment.max_timestamp().timestamp_ms >= timestamp_ms:
+                found = segment.find_timestamp(timestamp_ms, self._log_start_offset)
+                if found is not None:
+                    return found
+        return None
+
+    def max_timestamp(self) -> TimestampOffset | None:
+        """The record with the largest timestamp, the first one of them; None where no record has one."""
+        largest = max(segment.max_timestamp().timestamp_ms for segment in self._segments)
+        return self.offset_for_timestamp(largest) if largest >= 0 else None
+
+    # To the disk
+
+    def flush(self, up_to: int | None = None) -> None:
+        """Return when all records below `up_to` (None: all) are on the disk, and advance the recovery point.
+
+        `up_to` is the base offset of a segment. Appends go on meanwhile. Raises KafkaStorageError.
+        """
+        with self._flush_lock:
+            end = self._end
+            if up_to is not None and up_to < end[0]:
+                segments = self._segments
+                end = (up_to, segments.all[segments.floor(up_to)], 0)
+            if end[0] <= self._flushed[0]:
+                return
+            try:
+                for segment in self._segments.since(self._flushed[0]):
+                    if segment.base_offset < end[0]:
+                        segment.flush()
+                fsync_directory(self._path)
+            except FileNotFoundError:
+                if self._is_closed:
+                    return
+                raise
+            except OSError as error:
+                raise KafkaStorageError(f"{self._path}: flushing up to offset {end[0]}: {error.strerror}") from error
+            self._flushed = end
+
+    def _schedule_flush(self) -> None:
+        """Have what was appended flushed within flush.ms; one such task at a time."""
+        with self._lock:
+            if self._scheduler is None or self._flush_task is not None or self._is_closed:
+                return
+            self._flush_task = self._scheduler.schedule(
+                f"flush {self.directory.name}", self._flush_due, self.config.flush_ms
+            )
+
+    def _flush_due(self) -> None:
+        self._flush_task = None
+        self.flush()
+
+    def _set_recovery_point(self, offset: int) -> None:
+        """Take it that records below `offset` are on the disk."""
+        offset = max(offset, self._segments.first.base_offset)
+        self._flushed = self._end if offset >= self._end[0] else self._offset_metadata(offset, self._end)
+
+    def update_config(self, config: LogConfig) -> None:
+        """Follow `config` from the next append on; what waits to be flushed follows its flush.ms too."""
+        with self._lock:
+            is_flush_changed = config.flush_ms != self.config.flush_ms
+            self.config = config
+            if self._flush_task is not None and is_flush_changed:
+                self._flush_task.cancel()
+                self._flush_task = None
+        if is_flush_changed and config.flush_ms != NEVER and self._flushed[0] < self._end[0]:
+            self._schedule_flush()
+
+    # Growing shorter
+
+    def increment_log_start_offset(self, offset: int) -> None:
+        """Hide the records below `offset`; retention removes the segments that hold nothing else."""
+        with self._lock:
+            self._ensure_open()
+            if offset > self._end[0]:
+                raise self._out_of_range(offset)
+            self._log_start_offset = max(offset, self._log_start_offset)
+
+    def delete_old_segments(self) -> int:
+        """Remove the oldest segments that are past retention; return how many. Slices in flight stay readable."""
+        with self._lock:
+            self._ensure_open()
+            doomed = deletable_segments(self.segments, self.config, self._clock.now_ms(), self._log_start_offset)
+            if not doomed:
+                return 0
+            if len(doomed) == len(self._segments):
+                self._roll()
+            self._segments = LogSegments(self.segments[len(doomed) :])
+            self._log_start_offset = max(self._log_start_offset, self._segments.first.base_offset)
+            if self._flushed[0] < self._segments.first.base_offset:
+                self._flushed = (self._segments.first.base_offset, self._segments.first, 0)
+        for segment, reason in doomed:
+            logger.info("%s: segment %d deleted: %s", self.directory.name, segment.base_offset, reason)
+            segment.unlink()
+        return len(doomed)
+
+    def truncate_to(self, offset: int) -> None:
+        """Drop the batch that holds `offset` and all that follows. Only while nobody is being served."""
+        with self._lock:
+            self._ensure_open()
+            if offset >= self._end[0]:
+                return
+            kept = [segment for segment in self._segments if segment.base_offset <= offset]
+            dropped = self.segments[len(kept) :]
+            if kept:
+                found = kept[-1].translate_offset(offset, kept[-1].size_bytes)
+                if found is not None:
+                    kept[-1].truncate_to(found[0])
+            else:
+                kept = [LogSegment.create(self._path, offset, self._file_pool, self.config)]
+            self._segments = LogSegments(kept)
+            active = kept[-1]
+            self._end = (active.next_offset(), active, active.size_bytes)
+            self._log_start_offset = min(self._log_start_offset, self._end[0])
+            if self._flushed[0] > self._end[0]:
+                self._flushed = self._end
+        for segment in dropped:
+            segment.unlink()
+
+    # The end
+
+    def close(self) -> None:
+        """Flush, complete the indexes, and take no more. Twice does no harm."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._segments.active.finish()
+        self.flush()
+        self._stop()
+
+    def rename(self, directory: str) -> None:
+        """Close without flushing and move the directory away, for a partition that is being deleted."""
+        self._stop()
+        os.rename(self._path, directory)
+        self._forget_files()
+
+    def delete(self) -> None:
+        """Close without flushing and remove the directory. Slices in flight stay readable."""
+        self._stop()
+        shutil.rmtree(self._path)
+        self._forget_files()
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            if self._flush_task is not None:
+                self._flush_task.cancel()
+        for listener in self._listeners:
+            listener()
+
+    def _forget_files(self) -> None:
+        for segment in self._segments:
+            for path in segment.paths():
+                self._file_pool.discard(path)
+
+    def _ensure_open(self) -> None:
+        if self._is_closed:
+            raise KafkaStorageError(f"{self.directory.name}: the log is closed")
+
+    # Long polls
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have `listener` called, in the appending thread, after each append, and when the log closes."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = tuple(other for other in self._listeners if other != listener)
+
+    def __repr__(self) -> str:
+        return (
+            f"Log({self.directory.name!r}, offsets {self._log_start_offset}..{self._end[0]}, "
+            f"{len(self._segments)} segments, {self.size_bytes} bytes)"
+        )
+
+
+def _stamp_time(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:
+    """Make the time of the append that of every record; the batches are read again as they now are."""
+    position = 0
+    for batch in batches:
+        set_max_timestamp(buffer, position, TimestampType.LOG_APPEND_TIME, append_time_ms)
+        position += batch.size_bytes
+    positions = [0]
+    for batch in batches[:-1]:
+        positions.append(positions[-1] + batch.size_bytes)
+    return [RecordBatch(buffer, position) for position in positions]

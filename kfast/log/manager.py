@@ -1,0 +1,240 @@
+"""The logs of a log directory: opened with what the checkpoints know, kept in order by scheduled work, closed cleanly.
+
+The directory is locked from construction to shutdown. A clean stop flushes every log and writes the recovery points, so
+that the next start checks only what came after. Kafka's clean-shutdown marker vouches for files kfast does not write
+yet (producer snapshots, transaction indexes); it is removed before the first write and never written.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from kfast.clock import Clock
+from kfast.errors import KafkaStorageError, LogDirectoryError
+from kfast.log.checkpoints import (
+    CLEAN_SHUTDOWN_FILE,
+    LOG_START_OFFSET_CHECKPOINT,
+    RECOVERY_POINT_CHECKPOINT,
+    OffsetCheckpoint,
+    fsync_directory,
+    read_partition_metadata,
+    write_partition_metadata,
+)
+from kfast.log.config import LogConfig
+from kfast.log.directory_lock import DirectoryLock
+from kfast.log.file_pool import FilePool
+from kfast.log.log import Log
+from kfast.log.names import (
+    delete_directory_name,
+    is_delete_directory,
+    parse_partition_directory,
+    partition_directory_name,
+    stray_directory_name,
+)
+from kfast.scheduler import Scheduler, Task
+
+logger = logging.getLogger(__name__)
+
+RETENTION_CHECK_INTERVAL_MS: Final = 5 * 60_000
+CHECKPOINT_INTERVAL_MS: Final = 60_000
+
+TopicPartition = tuple[str, int]
+
+
+class LogManager:
+    """Many partitions' logs in one directory, which it locks. Thread-safe."""
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        clock: Clock,
+        scheduler: Scheduler,
+        file_pool: FilePool | None = None,
+        default_config: LogConfig | None = None,
+    ) -> None:
+        """Raises LogDirectoryError for a directory that another broker holds, or that is damaged."""
+        self.directory = Path(directory)
+        self._clock = clock
+        self._scheduler = scheduler
+        self._file_pool = file_pool or FilePool()
+        self._default_config = default_config or LogConfig()
+        self._lock = threading.Lock()
+        self._checkpoint_lock = threading.Lock()
+        self._logs: dict[TopicPartition, Log] = {}
+        self._tasks: list[Task] = []
+        self._has_begun = False
+        self._is_shut_down = False
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._directory_lock = DirectoryLock(self.directory)
+        except OSError as error:
+            raise LogDirectoryError(f"{directory} cannot be used: {error.strerror}") from error
+        try:
+            self._recovery_points = OffsetCheckpoint(self.directory / RECOVERY_POINT_CHECKPOINT)
+            self._log_start_offsets = OffsetCheckpoint(self.directory / LOG_START_OFFSET_CHECKPOINT)
+            self._known_recovery_points = self._read_recovery_points()
+            self._known_log_start_offsets = self._log_start_offsets.read()
+            self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
+        except BaseException:
+            self._directory_lock.release()
+            raise
+
+    def _read_recovery_points(self) -> dict[TopicPartition, int]:
+        """Without them every log is checked from its front, which loses nothing but time."""
+        try:
+            return self._recovery_points.read()
+        except LogDirectoryError as error:
+            logger.warning("checking all logs in full: %s", error)
+            return {}
+
+    # Logs
+
+    @property
+    def logs(self) -> list[Log]:
+        """The logs that are open, as they are now."""
+        with self._lock:
+            return list(self._logs.values())
+
+    def get(self, topic: str, partition: int) -> Log | None:
+        return self._logs.get((topic, partition))
+
+    def create(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None = None) -> Log:
+        """Open a partition's log, or make it; return the one that is open already.
+
+        A directory of another topic id is what a deleted topic of that name left; it is put aside.
+        """
+        with self._lock:
+            log = self._logs.get((topic, partition))
+            if log is None:
+                self._ensure_running()
+                self._begin()
+                log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
+            return log
+
+    def _open(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None) -> Log:
+        directory = self.directory / partition_directory_name(topic, partition)
+        known_id = read_partition_metadata(directory)
+        if known_id is not None and known_id != topic_id:
+            stray = directory.with_name(stray_directory_name(topic, partition))
+            logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
+            directory.rename(stray)
+        directory.mkdir(exist_ok=True)
+        if known_id != topic_id:
+            write_partition_metadata(directory, topic_id)
+            fsync_directory(self.directory)
+        return Log.open(
+            directory,
+            config or self._default_config,
+            clock=self._clock,
+            scheduler=self._scheduler,
+            file_pool=self._file_pool,
+            recovery_point=self._known_recovery_points.get((topic, partition), 0),
+            log_start_offset=self._known_log_start_offsets.get((topic, partition), 0),
+            was_clean=self._was_clean,
+        )
+
+    def delete(self, topic: str, partition: int) -> None:
+        """Close a partition's log, move its directory away at once, remove it later. Unknown ones are passed over."""
+        with self._lock:
+            log = self._logs.pop((topic, partition), None)
+            self._known_recovery_points.pop((topic, partition), None)
+            self._known_log_start_offsets.pop((topic, partition), None)
+            if log is None:
+                return
+            doomed = self.directory / delete_directory_name(topic, partition)
+            log.rename(str(doomed))
+        self._schedule_removal(doomed, log.config.file_delete_delay_ms)
+
+    def _schedule_removal(self, directory: Path, delay_ms: int) -> None:
+        self._scheduler.schedule(
+            f"remove {directory.name}", lambda: shutil.rmtree(directory, ignore_errors=True), delay_ms
+        )
+
+    def partition_directories(self) -> list[str]:
+        """Names of the partitions' directories on disk, open or not; not those that are being deleted."""
+        names = sorted(entry.name for entry in os.scandir(self.directory) if entry.is_dir())
+        return [name for name in names if parse_partition_directory(name) is not None]
+
+    # Scheduled work
+
+    def start(self) -> None:
+        """Begin the periodic work: retention, checkpoints, and the removal of what was being deleted."""
+        self._begin()
+        for entry in os.scandir(self.directory):
+            if is_delete_directory(entry.name):
+                self._schedule_removal(Path(entry.path), self._default_config.file_delete_delay_ms)
+        self._schedule("retention", self.delete_old_segments, RETENTION_CHECK_INTERVAL_MS)
+        self._schedule("checkpoints", self.write_checkpoints, CHECKPOINT_INTERVAL_MS)
+
+    def _schedule(self, name: str, function: Callable[[], object], period_ms: int) -> None:
+        self._tasks.append(self._scheduler.schedule(name, function, period_ms, period_ms))
+
+    def delete_old_segments(self) -> int:
+        """Apply retention to every log; return how many segments went. One log's trouble does not stop the others."""
+        count = 0
+        for log in self.logs:
+            try:
+                count += log.delete_old_segments()
+            except (KafkaStorageError, OSError) as error:
+                logger.warning("retention of %r failed: %s", log, error)
+        return count
+
+    def write_checkpoints(self) -> None:
+        """Write down what the next start needs to know, also of logs that were there and have not been opened."""
+        with self._checkpoint_lock:
+            with self._lock:
+                logs = dict(self._logs)
+                recovery_points = dict(self._known_recovery_points)
+                log_start_offsets = dict(self._known_log_start_offsets)
+            for partition, log in logs.items():
+                recovery_points[partition] = log.recovery_point
+                log_start_offsets.pop(partition, None)
+                if log.log_start_offset > log.segments[0].base_offset:
+                    log_start_offsets[partition] = log.log_start_offset
+            self._recovery_points.write(recovery_points)
+            self._log_start_offsets.write(log_start_offsets)
+
+    def shutdown(self) -> None:
+        """Flush and close every log, write the checkpoints, release the directory. Twice does no harm."""
+        with self._lock:
+            if self._is_shut_down:
+                return
+            self._is_shut_down = True
+        for task in self._tasks:
+            task.cancel()
+        try:
+            for log in self.logs:
+                self._close(log)
+            if self._has_begun:
+                self.write_checkpoints()
+        finally:
+            self._file_pool.clear()
+            self._directory_lock.release()
+
+    def _close(self, log: Log) -> None:
+        """A log that cannot be flushed keeps its old recovery point and is checked at the next start."""
+        try:
+            log.close()
+        except (KafkaStorageError, OSError) as error:
+            logger.error("%r could not be closed: %s", log, error)
+
+    def _ensure_running(self) -> None:
+        if self._is_shut_down:
+            raise KafkaStorageError(f"{self.directory}: the log manager is shut down")
+
+    def _begin(self) -> None:
+        """Before the first write: the directory is no longer what a clean stop left."""
+        if not self._has_begun:
+            (self.directory / CLEAN_SHUTDOWN_FILE).unlink(missing_ok=True)
+            self._has_begun = True
+
+    def __repr__(self) -> str:
+        return f"LogManager({self.directory.name!r}, {len(self._logs)} logs)"

@@ -1,0 +1,58 @@
+"""The small answers a log gives; frozen, so that they can be handed from thread to thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kfast.file_slice import FileSlice
+from kfast.record.layout import NO_TIMESTAMP
+
+
+class OffsetPosition(NamedTuple):
+    """Where a batch lies in its segment's file: an entry of the offset index."""
+
+    offset: int
+    position: int
+
+
+class TimestampOffset(NamedTuple):
+    """A time and the offset that goes with it: an entry of the time index, or the answer to a look-up by time."""
+
+    timestamp_ms: int
+    offset: int
+
+
+NO_TIMESTAMP_OFFSET = TimestampOffset(NO_TIMESTAMP, -1)
+
+
+class BatchPosition(NamedTuple):
+    """What a scan of headers learns of one batch."""
+
+    position: int
+    size_bytes: int
+    base_offset: int
+    last_offset: int
+    max_timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDataInfo:
+    """What `Log.read` found: a range of a file, none of whose records were read, and the log's offsets at that time."""
+
+    records: FileSlice
+    fetch_offset: int
+    log_start_offset: int
+    high_watermark: int
+    last_stable_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogAppendInfo:
+    """What `Log.append` did. `log_append_time_ms` is -1 where the producer's own timestamps were kept."""
+
+    first_offset: int
+    last_offset: int
+    log_append_time_ms: int
+    log_start_offset: int
+    count: int

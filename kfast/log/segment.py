@@ -1,0 +1,311 @@
+"""A segment: one file of batches and its two indexes, from its base offset to the next segment's.
+
+A batch gets an index entry when more than index.interval.bytes have been written since the last one: in the offset
+index (its last offset, its position), and in the time index the largest timestamp so far, if that has grown. Both files
+can be made from the log at any time, and are made alike; `recover` does. Source: Kafka's LogSegment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from kfast.errors import CorruptRecordError
+from kfast.log.config import LogConfig
+from kfast.log.file_pool import FilePool
+from kfast.log.file_records import FileRecords
+from kfast.log.index import CorruptIndexError
+from kfast.log.names import (
+    DELETED_SUFFIX,
+    LOG_SUFFIX,
+    OFFSET_INDEX_SUFFIX,
+    SEGMENT_SUFFIXES,
+    SNAPSHOT_SUFFIX,
+    TIME_INDEX_SUFFIX,
+    file_path,
+)
+from kfast.log.offset_index import OffsetIndex
+from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampOffset
+from kfast.log.time_index import TimeIndex
+from kfast.record.batch import RecordBatch
+from kfast.record.layout import NO_TIMESTAMP
+
+MAX_RELATIVE_OFFSET: Final = 2**31 - 1
+"""Index entries hold offsets as i32, relative to the segment's base offset."""
+
+
+class LogSegment:
+    """Batches with offsets from `base_offset` on. One writer at a time (the log's lock); reading needs none."""
+
+    __slots__ = (
+        "_bytes_since_last_index_entry",
+        "_directory",
+        "_file_pool",
+        "_first_timestamp_ms",
+        "_max_timestamp",
+        "base_offset",
+        "index_interval_bytes",
+        "offset_index",
+        "records",
+        "time_index",
+    )
+
+    def __init__(self, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> None:
+        """Take the files as they are; `create` makes them, `load` and `recover` bring the indexes up to them."""
+        self.base_offset = base_offset
+        self.index_interval_bytes = config.index_interval_bytes
+        self._directory = directory
+        self._file_pool = file_pool
+        path = file_path(directory, base_offset, LOG_SUFFIX)
+        self.records = FileRecords(path, file_pool, os.stat(path).st_size)
+        self.offset_index = OffsetIndex(
+            file_path(directory, base_offset, OFFSET_INDEX_SUFFIX), base_offset, config.segment_index_bytes, file_pool
+        )
+        self.time_index = TimeIndex(
+            file_path(directory, base_offset, TIME_INDEX_SUFFIX), base_offset, config.segment_index_bytes, file_pool
+        )
+        self._bytes_since_last_index_entry = 0
+        self._max_timestamp: TimestampOffset | None = None
+        self._first_timestamp_ms: int | None = None
+
+    @classmethod
+    def create(cls, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> LogSegment:
+        """Make the three files, empty."""
+        file_pool.create(file_path(directory, base_offset, LOG_SUFFIX))
+        segment = cls(directory, base_offset, file_pool, config)
+        segment.offset_index.reset()
+        segment.time_index.reset()
+        return segment
+
+    @property
+    def size_bytes(self) -> int:
+        return self.records.size_bytes
+
+    # Writing
+
+    def append(self, buffer: bytearray | memoryview, batches: Sequence[RecordBatch], next_offset: int) -> None:
+        """Write `batches`, which lie one after the other in `buffer` and were given offsets from `next_offset` on."""
+        position = self.records.size_bytes
+        self.records.append(buffer)
+        for batch in batches:
+            last_offset = next_offset + batch.last_offset_delta
+            self._index(position, batch.size_bytes, last_offset, batch.max_timestamp_ms)
+            position += batch.size_bytes
+            next_offset = last_offset + 1
+
+    def _index(self, position: int, size: int, last_offset: int, max_timestamp_ms: int) -> None:
+        """Note a batch that lies at `position`; the order of the steps is Kafka's, so the bytes are too."""
+        max_timestamp = self._max_timestamp or self.max_timestamp()
+        if max_timestamp_ms > max_timestamp.timestamp_ms:
+            max_timestamp = self._max_timestamp = TimestampOffset(max_timestamp_ms, last_offset)
+        if self._bytes_since_last_index_entry > self.index_interval_bytes:
+            self.offset_index.append(last_offset, position)
+            self.time_index.maybe_append(*max_timestamp)
+            self._bytes_since_last_index_entry = 0
+        self._bytes_since_last_index_entry += size
+
+    def undo_append(self, position: int) -> None:
+        """End where a failed append began. A disk that takes not even that leaves a tail for recovery to cut."""
+        with contextlib.suppress(OSError):
+            self.truncate_to(position)
+
+    def should_roll(self, config: LogConfig, size: int, last_offset: int, max_timestamp_ms: int) -> bool:
+        """Whether what is to be appended must go into a new segment: by size, age or what an index entry can hold.
+
+        Age is counted in the records' own timestamps; a segment whose first batch has none does not age.
+        """
+        if self.records.size_bytes == 0:
+            return False
+        first_timestamp_ms = self.first_timestamp_ms()
+        return (
+            self.records.size_bytes + size > config.segment_bytes
+            or (max_timestamp_ms - first_timestamp_ms > config.segment_ms and first_timestamp_ms >= 0)
+            or last_offset - self.base_offset > MAX_RELATIVE_OFFSET
+            or self.offset_index.is_full
+            or self.time_index.is_full
+        )
+
+    def finish(self) -> None:
+        """Write the last entry of the time index: what follows goes into another segment, or nothing follows."""
+        self.time_index.load()
+        self.time_index.maybe_append(*self.max_timestamp())
+        self.offset_index.trim()
+        self.time_index.trim()
+
+    def flush(self) -> None:
+        """Return when records and indexes are on the disk."""
+        self.records.flush()
+        self.offset_index.flush()
+        self.time_index.flush()
+
+    # Reading
+
+    def translate_offset(self, offset: int, end: int) -> tuple[int, int] | None:
+        """Return (position, size) of the batch that holds `offset`, or of the next one before `end`; None without one.
+
+        The index leads close to it, a scan of headers does the rest. An index that leads astray (Kafka does not check
+        those below the recovery point) is passed over, and the scan starts at the front.
+        """
+        position = self.offset_index.position_of(offset)
+        if position:
+            with contextlib.suppress(CorruptRecordError):
+                found = self.records.find(offset, position, end)
+                if found is not None:
+                    return found
+            return self.records.find(offset, 0, end)
+        return self.records.find(offset, 0, end)
+
+    def max_timestamp(self) -> TimestampOffset:
+        """The largest timestamp and the last offset of the first batch that has it; (-1, -1) where there is none."""
+        if self._max_timestamp is None:
+            finished = self.time_index.finished_entry()
+            self._max_timestamp = finished or self._max_timestamp_before(self.size_bytes)
+        return self._max_timestamp
+
+    def _max_timestamp_before(self, end: int) -> TimestampOffset:
+        """The last entry of the time index, or what is later in the batches after it and before position `end`."""
+        largest = self.time_index.last_entry() if len(self.time_index) else NO_TIMESTAMP_OFFSET
+        start = self.offset_index.position_of(max(largest.offset, self.base_offset))
+        for batch in self.records.headers(start, end):
+            if batch.max_timestamp_ms > largest.timestamp_ms:
+                largest = TimestampOffset(batch.max_timestamp_ms, batch.last_offset)
+        return largest
+
+    def largest_timestamp_ms(self) -> int:
+        """For retention: the largest timestamp, or when the file was last written to if no record has one."""
+        timestamp_ms = self.max_timestamp().timestamp_ms
+        return timestamp_ms if timestamp_ms >= 0 else self.records.modified_ms()
+
+    def first_timestamp_ms(self) -> int:
+        """Largest timestamp of the first batch, from which the segment's age counts; -1 where there is no batch."""
+        if self._first_timestamp_ms is None:
+            first = next(self.records.headers(), None)
+            if first is None:
+                return NO_TIMESTAMP
+            self._first_timestamp_ms = first.max_timestamp_ms
+        return self._first_timestamp_ms
+
+    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
+        """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
+        offset = max(self.time_index.lookup(timestamp_ms).offset, start_offset, self.base_offset)
+        for position, size, _, last_offset, max_timestamp_ms in self.records.headers(
+            self.offset_index.position_of(offset)
+        ):
+            if max_timestamp_ms >= timestamp_ms and last_offset >= start_offset:
+                for record in RecordBatch(self.records.read(position, size)).records():
+                    if record.timestamp_ms >= timestamp_ms and record.offset >= start_offset:
+                        return TimestampOffset(record.timestamp_ms, record.offset)
+        return None
+
+    def last_batch(self) -> BatchPosition | None:
+        """The last whole batch, found from the last index entry on; None in an empty segment."""
+        last = None
+        for batch in self.records.headers(self.offset_index.last_entry().position):
+            last = batch
+        return last
+
+    def next_offset(self) -> int:
+        """The offset after the last record."""
+        last = self.last_batch()
+        return self.base_offset if last is None else last.last_offset + 1
+
+    # Repairing
+
+    def load(self) -> None:
+        """Check the indexes and bring what is kept in memory up to them, for a segment that is to be appended to.
+
+        Raises CorruptIndexError, FileNotFoundError where `recover` has to make them anew.
+        """
+        self.offset_index.load()
+        self.time_index.load()
+        last = self.offset_index.last_entry()
+        if last.position > self.size_bytes:
+            raise CorruptIndexError(f"{self.offset_index.path}: {last} is beyond the log's {self.size_bytes} bytes")
+        self._bytes_since_last_index_entry = self.size_bytes - last.position
+        self._max_timestamp = None
+
+    def check_indexes(self) -> None:
+        """Look at the sizes of the index files alone, for a segment that is only read.
+
+        Raises CorruptIndexError, FileNotFoundError where `rebuild_indexes` has to make them anew.
+        """
+        self.offset_index.check_size()
+        self.time_index.check_size()
+
+    def rebuild_indexes(self) -> None:
+        """Make the indexes anew from the headers; the records are not checked and nothing is cut."""
+        self._start_indexes(0)
+        with contextlib.suppress(CorruptRecordError):
+            for batch in self.records.headers():
+                self._index(batch.position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
+        self.finish()
+
+    def recover(self, from_position: int = 0) -> str | None:
+        """Check each batch's size, magic and CRC from `from_position` on, index it anew, cut at the first bad byte.
+
+        What lies before `from_position` is believed, indexes included. Returns why the file was cut, or None.
+        """
+        self._start_indexes(from_position)
+        end, reason = from_position, None
+        try:
+            for position, batch in self.records.batches(from_position):
+                batch.ensure_valid()
+                last_offset = batch.last_offset
+                if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
+                    raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
+                self._index(position, batch.size_bytes, last_offset, batch.max_timestamp_ms)
+                end = position + batch.size_bytes
+        except CorruptRecordError as error:
+            reason = str(error)
+        if end < self.size_bytes:
+            reason = reason or f"the batch is cut off after {self.size_bytes - end} bytes"
+            self.records.truncate_to(end)
+        self.finish()
+        return reason
+
+    def _start_indexes(self, position: int) -> None:
+        if position:
+            self._truncate_indexes(position)
+        else:
+            self.offset_index.reset()
+            self.time_index.reset()
+            self._max_timestamp = NO_TIMESTAMP_OFFSET
+            self._bytes_since_last_index_entry = 0
+
+    def truncate_to(self, position: int) -> None:
+        """Cut the file and its indexes at `position`, where a batch starts."""
+        self.records.truncate_to(position)
+        self._truncate_indexes(position)
+
+    def _truncate_indexes(self, position: int) -> None:
+        """Drop the entries of what lies at `position` and after it."""
+        self.offset_index.truncate_to_position(position)
+        next_offset = self.base_offset
+        for batch in self.records.headers(self.offset_index.last_entry().position, position):
+            next_offset = batch.last_offset + 1
+        self.time_index.truncate_to_offset(next_offset)
+        self._max_timestamp = self._max_timestamp_before(position)
+        self._bytes_since_last_index_entry = position - self.offset_index.last_entry().position
+
+    def paths(self) -> list[str]:
+        """Files of the segment, whether they exist or not; its snapshot goes with it."""
+        return [file_path(self._directory, self.base_offset, suffix) for suffix in (*SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX)]
+
+    def unlink(self) -> None:
+        """Remove the files. Slices in flight keep the bytes alive until they are sent."""
+        for path in self.paths():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            self._file_pool.discard(path)
+
+    def rename_deleted(self) -> None:
+        """Put the files aside under names that mean nothing to a log; the next start removes them."""
+        for path in self.paths():
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, path + DELETED_SUFFIX)
+            self._file_pool.discard(path)
+
+    def __repr__(self) -> str:
+        return f"LogSegment(base_offset={self.base_offset}, {self.size_bytes} bytes)"

@@ -1,0 +1,53 @@
+"""What a batch must be before it is appended: headers and checksums always, records only where a topic needs them.
+
+Looking at the header costs the same whatever the number of records; that is most of why appending is cheap.
+Source: Kafka's LogValidator and UnifiedLog.analyzeAndValidateRecords.
+"""
+
+from __future__ import annotations
+
+from kfast.errors import CorruptRecordError, InvalidRecordError, RecordBatchTooLargeError, RecordTooLargeError
+from kfast.log.config import LogConfig
+from kfast.record.batch import RecordBatch
+from kfast.record.layout import HEADER_SIZE
+
+
+def validate(buffer: bytearray | memoryview, config: LogConfig) -> list[RecordBatch]:
+    """Return the batches `buffer` is made of, each whole and undamaged and as the topic wants it.
+
+    Raises CorruptRecordError, RecordTooLargeError, RecordBatchTooLargeError, InvalidRecordError.
+    """
+    size = len(buffer)
+    if size > config.segment_bytes:
+        raise RecordBatchTooLargeError(f"{size} bytes are more than a segment's {config.segment_bytes} (segment.bytes)")
+    batches = []
+    position = 0
+    while position < size:
+        batch = RecordBatch(buffer, position)
+        _validate_batch(batch, config)
+        batches.append(batch)
+        position += batch.size_bytes
+    if not batches:
+        raise CorruptRecordError(f"there is no batch in 0 bytes; a header alone is {HEADER_SIZE}")
+    return batches
+
+
+def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:
+    if batch.size_bytes > config.max_message_bytes:
+        raise RecordTooLargeError(
+            f"a batch of {batch.size_bytes} bytes; this topic takes {config.max_message_bytes} (max.message.bytes)"
+        )
+    batch.ensure_valid()
+    if batch.count <= 0 or batch.count != batch.last_offset_delta + 1:
+        raise InvalidRecordError(
+            f"a batch of {batch.count} records whose last has offset delta {batch.last_offset_delta}"
+        )
+    if config.is_compacted and not batch.is_control:
+        _ensure_keys(batch)
+
+
+def _ensure_keys(batch: RecordBatch) -> None:
+    """Compaction keeps the last record of each key, so each record needs one."""
+    for record in batch.records():
+        if record.key is None:
+            raise InvalidRecordError(f"record {record.offset - batch.base_offset} has no key; this topic is compacted")
