@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,8 +267,3 @@ def test_the_time_of_a_batch_is_rewritten_with_its_checksum(
 def test_a_read_only_buffer_cannot_be_stamped(build: Build) -> None:
     with pytest.raises((TypeError, BufferError)):
         stamp(memoryview(bytes(build(1))), 0, 1, 0)  # type: ignore[arg-type]
-
-
-def test_golden_paths_hold_segments(golden: Any) -> None:
-    directory: Path = golden("01-plain") / "log" / "dense-0"
-    assert sorted(path.name for path in directory.glob("*.log"))[0] == "00000000000000000000.log"
