@@ -1,0 +1,151 @@
+"""Fetch: find where the records lie, say how many bytes they are, and let somebody else move them.
+
+A fetch that finds too little waits for the logs it named, in its own thread, as long as its client allows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self, cast
+
+from kfast.errors import FetchSessionIdNotFoundError, KfastError, UnknownTopicIdError
+from kfast.wire.fetch import (
+    FetchPartition,
+    FetchPartitionResponse,
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+    FetchTopicResponse,
+    read_fetch_request,
+    write_fetch_response,
+)
+
+if TYPE_CHECKING:
+    from kfast.broker.broker import Broker
+    from kfast.broker.context import RequestContext
+    from kfast.log.log import Log
+    from kfast.transfer.sender import Chunk
+
+MAX_WAIT_MS = 30_000
+READ_COMMITTED = 1
+
+
+def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[Chunk]:
+    """Return the response frame to the fetch in `frame`: heads, and between them slices of segment files."""
+    header = context.header
+    request = read_fetch_request(header.api_version, frame, header.size_bytes)
+    if request.session_id:
+        # sessions are declined (0 in every response), so nobody can have been given this one
+        response = FetchResponse([], FetchSessionIdNotFoundError.error_code)
+    else:
+        response = _fetch(broker, request, context)
+    chunks = write_fetch_response(header.api_version, header.correlation_id, response)
+    return cast("list[Chunk]", chunks)  # wire calls them Sized: it does not know what a FileSlice is
+
+
+def _fetch(broker: Broker, request: FetchRequest, context: RequestContext) -> FetchResponse:
+    reading = _Reading(broker, request)
+    if reading.is_enough:
+        return reading.response
+    context.before_wait()
+    end_ns = broker.clock.monotonic_ns() + min(request.max_wait_ms, MAX_WAIT_MS) * 1_000_000
+    with DelayedFetch(broker, reading.logs) as delayed:
+        while True:
+            reading = _Reading(broker, request)  # again: an append may have come before there was anyone to wake
+            left_ns = end_ns - broker.clock.monotonic_ns()
+            if reading.is_enough or left_ns <= 0 or not delayed.wait(left_ns / 1e9):
+                return reading.response
+
+
+class DelayedFetch:
+    """A fetch waiting for more bytes in `logs`. Woken by every append to one of them, and by the broker's stop."""
+
+    def __init__(self, broker: Broker, logs: Iterable[Log]) -> None:
+        self._broker = broker
+        self._logs = tuple(logs)
+        self._changed = threading.Condition()
+        self._has_news = False
+
+    def wake(self) -> None:
+        with self._changed:
+            self._has_news = True
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return True when there is something new to read; False when the time is up or the broker stops."""
+        with self._changed:
+            if not self._has_news:
+                self._broker.clock.wait(self._changed, timeout_s)
+            has_news, self._has_news = self._has_news, False
+        return has_news and not self._broker.is_stopping
+
+    def __enter__(self) -> Self:
+        for log in self._logs:
+            log.add_listener(self.wake)
+        self._broker.delayed_fetches.add(self)
+        if self._broker.is_stopping:
+            self.wake()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._broker.delayed_fetches.discard(self)
+        for log in self._logs:
+            log.remove_listener(self.wake)
+
+
+class _Reading:
+    """One pass over the partitions of a request, in their order; the first that has data gives a whole batch (KIP-74)."""
+
+    def __init__(self, broker: Broker, request: FetchRequest) -> None:
+        self._broker = broker
+        self._request = request
+        self._left_bytes = min(request.max_bytes, broker.config.fetch_max_bytes)
+        self._found_bytes = 0
+        self._has_error = False
+        self.logs: list[Log] = []
+        self.response = FetchResponse([self._topic(topic) for topic in request.topics])
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the client gets this answer now: enough bytes, an error, or no time to wait."""
+        request = self._request
+        return (
+            self._found_bytes >= request.min_bytes or self._has_error or request.max_wait_ms <= 0 or not request.topics
+        )
+
+    def _topic(self, topic: FetchTopic) -> FetchTopicResponse:
+        name = topic.name
+        if name is None and topic.topic_id is not None:
+            name = self._broker.metadata.topic_name(topic.topic_id)
+        partitions = [self._partition(name, partition) for partition in topic.partitions]
+        return FetchTopicResponse(topic.name, topic.topic_id, partitions)
+
+    def _partition(self, topic: str | None, wanted: FetchPartition) -> FetchPartitionResponse:
+        try:
+            if topic is None:
+                raise UnknownTopicIdError("there is no topic of this id")
+            log = self._broker.log(topic, wanted.partition)
+            self._broker.metadata.check_leader_epoch(topic, wanted.partition, wanted.current_leader_epoch)
+            is_committed = self._request.isolation_level == READ_COMMITTED
+            data = log.read(
+                wanted.fetch_offset,
+                min(wanted.max_bytes, self._left_bytes),
+                up_to=log.last_stable_offset if is_committed else None,
+                min_one_batch=self._found_bytes == 0,
+            )
+        except KfastError as error:
+            self._has_error = True
+            return FetchPartitionResponse(wanted.partition, error.error_code)
+        self.logs.append(log)
+        self._found_bytes += data.records.size
+        self._left_bytes = max(0, self._left_bytes - data.records.size)
+        return FetchPartitionResponse(
+            wanted.partition,
+            0,
+            data.high_watermark,
+            data.last_stable_offset,
+            data.log_start_offset,
+            () if is_committed else None,
+            data.records,
+        )

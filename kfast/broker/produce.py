@@ -1,0 +1,85 @@
+"""Produce: hand each partition's batch to its log. No record is looked at and no byte is copied on the way."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from kfast.errors import InvalidRecordError, InvalidRequiredAcksError, InvalidTopicError, KfastError
+from kfast.log.config import NEVER
+from kfast.record.layout import ATTRIBUTES_POSITION, CONTROL_MASK, HEADER_SIZE, LENGTH_POSITION, LOG_OVERHEAD
+from kfast.wire.produce import (
+    ProducePartition,
+    ProducePartitionResponse,
+    ProduceResponse,
+    ProduceTopicResponse,
+    read_produce_request,
+    write_produce_response,
+)
+
+if TYPE_CHECKING:
+    from kfast.broker.broker import Broker
+    from kfast.broker.context import RequestContext
+    from kfast.transfer.sender import Chunk
+
+_BATCH_LENGTH = struct.Struct(">i")
+_ATTRIBUTES = struct.Struct(">h")
+
+
+def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[Chunk]:
+    """Append what `frame` carries and return the response frame.
+
+    With acks=0 there is no response; an error then closes the connection, as Apache Kafka does, for the producer would
+    never learn of it otherwise.
+    """
+    header = context.header
+    request = read_produce_request(header.api_version, frame, header.size_bytes)
+    topics = [
+        ProduceTopicResponse(
+            topic.name,
+            topic.topic_id,
+            [_append(broker, topic.name, partition, request.acks, context) for partition in topic.partitions],
+        )
+        for topic in request.topics
+    ]
+    if request.acks == 0:
+        for topic in topics:
+            for result in topic.partitions:
+                if result.error_code:
+                    raise InvalidRequiredAcksError(f"acks=0 to {topic.name}-{result.partition}: {result.error_message}")
+        return []
+    return [write_produce_response(header.api_version, header.correlation_id, ProduceResponse(topics))]
+
+
+def _append(
+    broker: Broker, topic: str, data: ProducePartition, acks: int, context: RequestContext
+) -> ProducePartitionResponse:
+    try:
+        if acks not in (-1, 0, 1):
+            raise InvalidRequiredAcksError(f"acks is {acks}, and -1, 0 and 1 are all there are")
+        if topic in broker.metadata.internal_topics:
+            raise InvalidTopicError(f"{topic} is written by the broker alone")
+        log = broker.log(topic, data.partition)
+        records = _one_batch(data.records)
+        if log.config.flush_messages != NEVER:
+            context.before_wait()  # an fsync takes as long as a long poll
+        info = log.append(records, leader_epoch=broker.metadata.leader_epoch(topic, data.partition))
+    except KfastError as error:
+        return ProducePartitionResponse(data.partition, error.error_code, error_message=str(error))
+    context.metrics.appended_bytes += len(records)
+    return ProducePartitionResponse(
+        data.partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset
+    )
+
+
+def _one_batch(records: memoryview | None) -> memoryview:
+    """Return `records` if they are exactly one batch of data, which is all that a client may send (since Produce 3)."""
+    if records is None or len(records) < HEADER_SIZE:
+        size = 0 if records is None else len(records)
+        raise InvalidRecordError(f"{size} bytes of records are less than a batch header of {HEADER_SIZE}")
+    batch_size = LOG_OVERHEAD + _BATCH_LENGTH.unpack_from(records, LENGTH_POSITION)[0]
+    if batch_size != len(records):
+        raise InvalidRecordError(f"a partition takes one batch a request: its size is {batch_size} of {len(records)}")
+    if _ATTRIBUTES.unpack_from(records, ATTRIBUTES_POSITION)[0] & CONTROL_MASK:
+        raise InvalidRecordError("control batches are written by brokers alone")
+    return records

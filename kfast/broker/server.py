@@ -1,0 +1,198 @@
+"""The sockets of the broker: one listener, one thread a connection, blocking.
+
+A thread a connection means that a sendfile on cold pages stalls its own consumer and nobody else (KAFKA-7504 is what
+happens otherwise). Every complete frame that one recv brought is answered before the next recv, and the answers leave
+together; what is pending is sent before a request that may wait.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kfast.broker import dispatch
+from kfast.broker.context import RequestContext
+from kfast.errors import KfastError, MalformedFrameError
+from kfast.file_slice import FileSlice
+from kfast.transfer.connection import Connection
+from kfast.wire.framing import next_frame, parse_request_header
+
+if TYPE_CHECKING:
+    from kfast.broker.broker import Broker
+    from kfast.transfer.sender import Chunk
+
+logger = logging.getLogger(__name__)
+
+FIRST_BUFFER_SIZE = 4 * 1024
+KEPT_BUFFER_SIZE = 64 * 1024
+MAX_PENDING_SIZE = 64 * 1024
+LISTEN_BACKLOG = 1024
+ACCEPT_RETRY_S = 0.1
+
+
+class Server:
+    """Listens at once; `start` begins to accept. Each connection is a `Session` in a thread of its own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
+        self.host: str = host
+        self.port: int = self._listener.getsockname()[1]
+        self._lock = threading.Lock()
+        self._sessions: set[Session] = set()
+        self._stopping = threading.Event()
+        self._accept_thread: threading.Thread | None = None
+
+    def start(self, broker: Broker) -> None:
+        """Accept connections from now on. Those that came since the constructor have been waiting in the backlog."""
+        self._accept_thread = threading.Thread(
+            target=self._accept_loop, args=(broker,), name="kfast-acceptor", daemon=True
+        )
+        self._accept_thread.start()
+
+    def stop(self) -> None:
+        """Close the listener and every connection, and wait for their threads. Requests under way are finished."""
+        self._stopping.set()
+        _shutdown(self._listener)
+        if self._accept_thread is not None:
+            self._accept_thread.join()
+        self._listener.close()
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.stop()
+        for session in sessions:
+            session.join()
+
+    def _accept_loop(self, broker: Broker) -> None:
+        while not self._stopping.is_set():
+            try:
+                peer, _ = self._listener.accept()
+            except OSError as error:
+                if self._stopping.is_set():
+                    return
+                # out of descriptors, or the peer left already: those that are connected go on, the next may succeed
+                logger.warning("accept failed: %s", error)
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._stopping.wait(ACCEPT_RETRY_S)
+                continue
+            try:
+                session = Session(broker, peer, self._forget)
+            except OSError as error:
+                logger.info("a connection ended before it began: %s", error)
+                peer.close()
+                continue
+            with self._lock:
+                self._sessions.add(session)
+            session.start()
+
+    def _forget(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.discard(session)
+
+
+class Session:
+    """One connection: frames in, chunks out, until the peer leaves, is silent for too long, or sends nonsense."""
+
+    def __init__(self, broker: Broker, peer: socket.socket, on_end: Callable[[Session], None]) -> None:
+        self._broker = broker
+        self._on_end = on_end
+        self._connection = Connection(peer, idle_timeout_s=broker.config.connections_max_idle_ms / 1000)
+        self.metrics = broker.metrics.open(self._connection)
+        self._context = RequestContext(
+            client_host=peer.getpeername()[0],
+            local_host=peer.getsockname()[0],
+            before_wait=self._flush,
+            metrics=self.metrics,
+        )
+        self._buffer = bytearray(FIRST_BUFFER_SIZE)
+        self._pending: list[Chunk] = []
+        self._pending_size = 0
+        self._thread = threading.Thread(target=self._run, name=f"kfast-{self._context.client_host}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make a blocked recv return; the thread then ends by itself."""
+        self._connection.shutdown()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except (MalformedFrameError, KfastError) as error:
+            logger.warning("closing the connection of %s: %s", self._context.client_host, error)
+        except (OSError, TimeoutError) as error:
+            logger.info("connection of %s ended: %s", self._context.client_host, error)
+        except Exception:
+            logger.exception("closing the connection of %s after an unexpected error", self._context.client_host)
+        finally:
+            self._connection.close()
+            self._broker.metrics.close(self.metrics)
+            self._on_end(self)
+
+    def _serve(self) -> None:
+        """Receive into the buffer, answer each complete frame in it, keep the rest for the next receive."""
+        start = end = 0
+        while received := self._connection.recv_into(memoryview(self._buffer)[end:]):
+            self.metrics.received_bytes += received
+            end += received
+            start = self._answer_frames(start, end)
+            start, end = self._make_room(start, end)
+
+    def _answer_frames(self, start: int, end: int) -> int:
+        max_size = self._broker.config.socket_request_max_bytes
+        with memoryview(self._buffer) as view:
+            while (frame := next_frame(view, start, end, max_size)) is not None:
+                start = frame.end
+                self._answer(view[frame.start : frame.end])
+        self._flush()
+        return start
+
+    def _answer(self, frame: memoryview) -> None:
+        self._context.header = parse_request_header(frame)
+        for chunk in dispatch.answer(self._broker, frame, self._context):
+            self._pending.append(chunk)
+            self._pending_size += len(chunk)
+            if type(chunk) is FileSlice:
+                self._pending_size += MAX_PENDING_SIZE
+        if self._pending_size > MAX_PENDING_SIZE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            pending, self._pending, self._pending_size = self._pending, [], 0
+            self._connection.send_chunks(pending, self._broker.config.transfer_settings)
+
+    def _make_room(self, start: int, end: int) -> tuple[int, int]:
+        """Move an unfinished frame to the front; double a full buffer; let go of one that large frames left behind."""
+        rest = end - start
+        size = len(self._buffer)
+        if rest == size:
+            wanted = 2 * size
+        elif size > KEPT_BUFFER_SIZE and end < size // 4:
+            wanted = KEPT_BUFFER_SIZE
+        else:
+            wanted = size
+        if wanted != size:
+            smaller_or_larger = bytearray(max(wanted, rest + 1))
+            smaller_or_larger[:rest] = self._buffer[start:end]
+            self._buffer = smaller_or_larger
+        elif start and rest:
+            self._buffer[:rest] = self._buffer[start:end]
+        return 0, rest
+
+
+def _shutdown(listener: socket.socket) -> None:
+    try:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept() on Linux; closing alone does not
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:  # what macOS answers, where the shutdown wakes it all the same
+            raise

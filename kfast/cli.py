@@ -1,0 +1,198 @@
+"""The command `kfast`: parse the arguments, call one function each; what costs is imported by its command alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kfast.errors import KfastError
+
+COPY_MODES = ("read_send", "mmap_send", "sendfile", "splice")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status: 0, 1 when it failed, 2 for arguments that make no sense."""
+    parser = _parser()
+    parsed, rest = _split_rest(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse_args(parsed)
+    options.rest = rest
+    if rest and options.command != "lab":
+        parser.error(f"arguments after -- go on to JupyterLab, and {options.command} starts none: {' '.join(rest)}")
+    try:
+        return int(options.function(options))
+    except (KfastError, OSError, ValueError) as error:
+        print(f"kfast {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _split_rest(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    position = arguments.index("--")
+    return arguments[:position], arguments[position + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kfast",
+        description="Why is Kafka fast? A segment log and a zero-copy broker to run, read and measure.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_lab(commands)
+    _add_serve(commands)
+    _add_dump_log(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, function: Any, about: str, examples: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=about[0].upper() + about[1:] + ".",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(function=function)
+    return parser
+
+
+def _add_lab(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "lab",
+        _lab,
+        "open the notebooks in JupyterLab",
+        "  kfast lab                       in a checkout its notebooks/, elsewhere a copy in ./kfast-notebooks\n"
+        "  kfast lab ~/kafka               a copy there; notebooks that are there already are left alone\n"
+        "  kfast lab -- --no-browser       what follows -- goes on to JupyterLab",
+    )
+    parser.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="where to copy the notebooks to")
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from kfast.lab.notebooks import open_lab
+
+    open_lab(options.directory, options.rest, _say)
+    return 0  # only where a test keeps it from becoming JupyterLab
+
+
+def _add_serve(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "serve",
+        _serve,
+        "run a Kafka broker in the foreground",
+        "  kfast serve\n"
+        "  kfast serve --data-dir ~/kafka-data --config num.partitions=3\n"
+        "  kfast serve --listen 127.0.0.1:0 --copy-mode read_send     port 0 takes a free one",
+    )
+    parser.add_argument("--listen", default="127.0.0.1:9092", metavar="HOST:PORT", help="default: %(default)s")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="default: a temporary one, removed at the end")
+    parser.add_argument("--copy-mode", choices=COPY_MODES, help="how fetches are served; default: sendfile")
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a broker setting as in server.properties; may be given many times",
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import logging
+
+    from kfast.broker.serve import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        serve(options.listen, options.data_dir, options.copy_mode, _key_values(options.config), _print_ready)
+    except OSError as error:
+        if error.strerror is None or error.filename is not None:
+            raise
+        raise OSError(f"cannot listen on {options.listen}: {error.strerror}; --listen takes another address") from error
+    return 0
+
+
+def _print_ready(broker: Any) -> None:
+    kept = "" if broker.keeps_data else " (removed at the end; --data-dir keeps it)"
+    print(
+        f"kfast is ready: bootstrap.servers={broker.bootstrap_servers} copy mode {broker.copy_mode}, "
+        f"data in {broker.data_dir}{kept}",
+        flush=True,
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _key_values(texts: Sequence[str]) -> dict[str, str]:
+    config = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--config takes KEY=VALUE, such as num.partitions=3, not {text!r}")
+        config[key.strip()] = value.strip()
+    return config
+
+
+def _add_dump_log(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "dump-log",
+        _dump_log,
+        "show what is in segments and indexes, kfast's or Apache Kafka's",
+        "  kfast dump-log ~/kafka-data/orders-0\n"
+        "  kfast dump-log --deep 00000000000000000000.log            each record too\n"
+        "  kfast dump-log --json orders-0 | jq 'select(.type == \"batch\") | .count'",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, a partition or a log directory")
+    parser.add_argument("--deep", action="store_true", help="print the records of each batch")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _dump_log(options: argparse.Namespace) -> int:
+    import json
+
+    from kfast.log.dump import dump, is_invalid, to_line
+
+    has_invalid = False
+    for entry in dump(options.paths, deep=options.deep):
+        has_invalid |= is_invalid(entry)
+        print(json.dumps(entry) if options.json else to_line(entry))
+    return int(has_invalid)
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "say what this machine can do: copy modes, collectors, versions",
+        "  kfast doctor\n  kfast doctor --json",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from kfast.lab.doctor import examine
+
+    findings = examine()
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        return 0
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        print(f"{'yes' if finding.is_available else 'no ':<4} {finding.name:<{width}}  {finding.detail}")
+    return 0
+
+
