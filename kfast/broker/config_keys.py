@@ -281,10 +281,6 @@ _BROKER_KEYS = (
     _static("group.min.session.timeout.ms", _INT, "6000", "The shortest session time-out a member may ask for."),
     _static("group.max.session.timeout.ms", _INT, "1800000", "The longest session time-out a member may ask for."),
     _static("group.max.size", _INT, str(MAX_INT), "The most members a group may have.", minimum=1),
-    # Periodic work
-    _static("log.retention.check.interval.ms", _LONG, "300000", "How often old segments are looked for.", minimum=1),
-    _static("log.flush.offset.checkpoint.interval.ms", _INT, "60000",
-            "How often recovery points are written down.", minimum=0),
     # What is studied here: never persisted, so that a directory goes to Apache Kafka and back without them
     ConfigKey("kfast.copy.mode", _STRING, "sendfile",
               "How record bytes get from the log to the socket. Takes effect at the next slice of a response.",

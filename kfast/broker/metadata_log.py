@@ -1,0 +1,288 @@
+"""The metadata log: `__cluster_metadata-0`, where topics, configurations and producer ids live, and its only writer.
+
+A change is one batch of records: it is appended and flushed, then applied to the image that everybody reads, and the
+directories follow. A crash in between leaves a record without its directory, which the next start makes. The batches
+are those Apache Kafka's controller writes, so that Kafka boots on the directory; metadata_replay.py reads them back.
+
+Thread-safe: writers share one lock, readers take the image as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from kfast.broker.config import BrokerConfig
+from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, write_voters
+from kfast.broker.metadata_image import MetadataDelta, MetadataImage, PartitionImage, TopicImage
+from kfast.broker.metadata_replay import ReplayedMetadata, replay
+from kfast.clock import Clock
+from kfast.errors import (
+    FencedLeaderEpochError,
+    LogDirectoryError,
+    TopicAlreadyExistsError,
+    UnknownLeaderEpochError,
+    UnknownTopicOrPartitionError,
+)
+from kfast.log.checkpoints import MetaProperties
+from kfast.log.config import NEVER, LogConfig
+from kfast.log.log import Log
+from kfast.log.manager import LogManager
+from kfast.log.names import parse_partition_directory
+from kfast.record.builder import RecordBatchBuilder
+from kfast.record.metadata_records import (
+    TOPIC_RESOURCE,
+    ConfigRecord,
+    FeatureLevelRecord,
+    MetadataRecord,
+    PartitionRecord,
+    ProducerIdsRecord,
+    RemoveTopicRecord,
+    TopicRecord,
+    encode,
+    random_uuid,
+)
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+CLUSTER_METADATA_TOPIC = "__cluster_metadata"
+
+_FIRST_EPOCH = 1
+_METADATA_VERSION = 25  # 4.0-IV3: the lowest that 4.0 and all later Kafkas start with
+_UNASSIGNED_DIRECTORY = uuid.UUID(int=1)  # DirectoryId.UNASSIGNED, for a directory without an id
+_MAX_BATCH_SIZE = 8 << 20  # KafkaRaftClient.MAX_BATCH_SIZE_BYTES
+_NO_RETENTION = LogConfig(max_message_bytes=_MAX_BATCH_SIZE, retention_ms=-1, segment_ms=NEVER)
+
+
+class MetadataLog:
+    """What exists in this cluster of one node. Made by `MetadataLog.open`."""
+
+    def __init__(
+        self,
+        log: Log,
+        replayed: ReplayedMetadata,
+        properties: MetaProperties,
+        logs: LogManager,
+        config: BrokerConfig,
+        clock: Clock,
+    ) -> None:
+        self.image: MetadataImage = replayed.image
+        self.internal_topics = INTERNAL_TOPICS
+        self._log = log
+        self._epoch = max(replayed.epoch, _FIRST_EPOCH)
+        self._properties = properties
+        self._config = config
+        self._clock = clock
+        self._logs = logs
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, directory: str | Path, logs: LogManager, config: BrokerConfig, clock: Clock) -> Self:
+        """Open the metadata log of `directory`, formatting an empty one, and every partition it knows of.
+
+        `config` reads its dynamic layers here from now on. Raises LogDirectoryError, before anything is changed, for a
+        directory that is foreign, was written by another node, or needs others.
+        """
+        properties = ensure_formatted(directory, config.get("node.id"))
+        metadata_directory = Path(directory) / METADATA_DIRECTORY
+        replayed = replay(str(metadata_directory))
+        _ensure_one_node(replayed.image, properties.node_id, config)
+        metadata_directory.mkdir(exist_ok=True)
+        if replayed.end_offset == 0 and not replayed.has_snapshot:
+            write_voters(metadata_directory, properties, clock.now_ms())
+        log = Log.open(metadata_directory, _NO_RETENTION, clock=clock)
+        metadata = cls(log, replayed, properties, logs, config, clock)
+        config.dynamic = metadata.configs
+        config.note_static("node.id", str(properties.node_id))
+        if "metadata.version" not in replayed.image.features:
+            metadata.image = metadata._write(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
+        metadata._open_partitions()
+        return metadata
+
+    @property
+    def cluster_id(self) -> str:
+        return self._properties.cluster_id
+
+    @property
+    def node_id(self) -> int:
+        return self._properties.node_id
+
+    @property
+    def topics(self) -> Mapping[str, TopicImage]:
+        return self.image.topics
+
+    def topic(self, name: str) -> TopicImage | None:
+        return self.image.topics.get(name)
+
+    def topic_name(self, topic_id: uuid.UUID) -> str | None:
+        return self.image.topic_names.get(topic_id)
+
+    def configs(self, resource_type: int, name: str) -> Mapping[str, str]:
+        """What is set dynamically for a topic or a broker ("" is the default of all brokers)."""
+        return self.image.configs.get((resource_type, name), {})
+
+    def leader_epoch(self, topic: str, partition: int) -> int:
+        """Raises UnknownTopicOrPartitionError."""
+        return self._partition(topic, partition).leader_epoch
+
+    def check_leader_epoch(self, topic: str, partition: int, epoch: int) -> None:
+        """Raise unless `epoch`, the one a client believes in, is the partition's; -1 is a client that does not say."""
+        if epoch < 0:
+            return
+        current = self.leader_epoch(topic, partition)
+        if epoch < current:
+            raise FencedLeaderEpochError(f"leader epoch {epoch} of {topic}-{partition} has passed; it is {current}")
+        if epoch > current:
+            raise UnknownLeaderEpochError(f"leader epoch {epoch} of {topic}-{partition} is to come; it is {current}")
+
+    def create_topic(
+        self,
+        name: str,
+        partition_count: int,
+        configs: Mapping[str, str] | None = None,
+        topic_id: uuid.UUID | None = None,
+    ) -> TopicImage:
+        """Create a topic and its partitions' logs. The caller has validated name, count and configs.
+
+        Raises TopicAlreadyExistsError.
+        """
+        with self._lock:
+            if name in self.image.topics:
+                raise TopicAlreadyExistsError(f"Topic '{name}' already exists.")
+            topic_id = topic_id or random_uuid()
+            delta = self._write(
+                TopicRecord(name, topic_id),
+                *(ConfigRecord(TOPIC_RESOURCE, name, key, value) for key, value in (configs or {}).items()),
+                *(self._partition_record(topic_id, number) for number in range(partition_count)),
+            )
+            self._publish_with_logs(delta, name)
+            return self.image.topics[name]
+
+    def create_partitions(self, name: str, partition_count: int) -> TopicImage:
+        """Extend a topic to `partition_count` partitions, which must be more than it has."""
+        with self._lock:
+            topic = self._topic(name)
+            first_new = len(topic.partitions)
+            if partition_count <= first_new:
+                raise ValueError(f"{name} has {first_new} partitions and cannot get {partition_count}")
+            new = range(first_new, partition_count)
+            delta = self._write(*(self._partition_record(topic.topic_id, number) for number in new))
+            self._publish_with_logs(delta, name)
+            return self.image.topics[name]
+
+    def delete_topic(self, name: str) -> None:
+        """Remove a topic, its configurations and its logs. Raises UnknownTopicOrPartitionError."""
+        with self._lock:
+            topic = self._topic(name)
+            self.image = self._write(RemoveTopicRecord(topic.topic_id)).build()
+            for number in topic.partitions:
+                self._logs.delete(name, number)
+
+    def alter_configs(self, resource_type: int, name: str, changes: Mapping[str, str | None]) -> None:
+        """Set configurations of a topic or broker, or with None remove them; logs follow at once."""
+        with self._lock:
+            if resource_type == TOPIC_RESOURCE:
+                self._topic(name)
+            records = [ConfigRecord(resource_type, name, key, value) for key, value in changes.items()]
+            self.image = self._write(*records).build()
+            self._config.refresh()
+            changed = [name] if resource_type == TOPIC_RESOURCE else list(self.image.topics)
+            for topic in changed:
+                self._update_log_configs(topic)
+
+    def allocate_producer_ids(self, count: int) -> range:
+        """Return ids that were never handed out and never will be again, whatever crashes."""
+        with self._lock:
+            first = self.image.next_producer_id
+            self.image = self._write(ProducerIdsRecord(self.node_id, 0, first + count)).build()
+            return range(first, first + count)
+
+    def close(self) -> None:
+        self._log.close()
+
+    def _write(self, *records: MetadataRecord) -> MetadataDelta:
+        """Append records as one batch, and return them applied to the image. With the lock held."""
+        if records:
+            builder = RecordBatchBuilder()
+            now_ms = self._clock.now_ms()
+            for record in records:
+                builder.append(None, encode(record), now_ms)
+            self._log.append(builder.build(), leader_epoch=self._epoch)
+            self._log.flush()
+        delta = MetadataDelta(self.image)
+        for record in records:
+            delta.apply(record)
+        return delta
+
+    def _publish_with_logs(self, delta: MetadataDelta, name: str) -> None:
+        """Show a new or larger topic to readers once its logs are there, so that nobody finds it half made."""
+        image = delta.build()
+        try:
+            self._create_logs(image, name)
+        finally:
+            self.image = image
+
+    def _create_logs(self, image: MetadataImage, name: str) -> None:
+        topic = image.topics[name]
+        config = self._config.topic_config(name, image.configs.get((TOPIC_RESOURCE, name), {}))
+        for number in topic.partitions:
+            if self._logs.get(name, number) is None:
+                self._logs.create(name, number, topic.topic_id, config)
+
+    def _update_log_configs(self, topic: str) -> None:
+        config = self._config.topic_config(topic)
+        for number in self.image.topics[topic].partitions:
+            log = self._logs.get(topic, number)
+            if log is not None and log.config != config:
+                log.update_config(config)
+
+    def _open_partitions(self) -> None:
+        """Open every partition's log, making those that are missing, and report directories nobody knows of."""
+        for name in self.image.topics:
+            self._create_logs(self.image, name)
+        for directory in self._logs.partition_directories():
+            parsed = parse_partition_directory(directory)
+            if parsed is None or parsed[0] == CLUSTER_METADATA_TOPIC:
+                continue
+            topic = self.topic(parsed[0])
+            if topic is None or parsed[1] not in topic.partitions:
+                logger.warning("partition directory %s is not in the metadata log; it is left alone", directory)
+
+    def _partition_record(self, topic_id: uuid.UUID, number: int) -> PartitionRecord:
+        node = (self.node_id,)
+        directory_id = self._properties.directory_id or _UNASSIGNED_DIRECTORY
+        return PartitionRecord(number, topic_id, node, node, self.node_id, directories=(directory_id,))
+
+    def _topic(self, name: str) -> TopicImage:
+        topic = self.image.topics.get(name)
+        if topic is None:
+            raise UnknownTopicOrPartitionError(f"The topic '{name}' does not exist.")
+        return topic
+
+    def _partition(self, topic: str, number: int) -> PartitionImage:
+        image = self.image.topics.get(topic)
+        partition = image.partitions.get(number) if image else None
+        if partition is None:
+            raise UnknownTopicOrPartitionError(f"there is no partition {topic}-{number}")
+        return partition
+
+    def __repr__(self) -> str:
+        return f"MetadataLog(cluster_id={self.cluster_id!r}, {len(self.image.topics)} topics)"
+
+
+def _ensure_one_node(image: MetadataImage, node_id: int, config: BrokerConfig) -> None:
+    given = config.given("node.id")
+    if given is not None and int(given) != node_id:
+        raise LogDirectoryError(f"the directory belongs to node.id {node_id} and node.id {given} was asked for")
+    for topic in image.topics.values():
+        for number, partition in topic.partitions.items():
+            if partition.replicas != (node_id,):
+                raise LogDirectoryError(
+                    f"{topic.name}-{number} has its replicas on nodes {list(partition.replicas)} and this is node "
+                    f"{node_id}: kfast has no replication, and opens only directories of a cluster of one"
+                )

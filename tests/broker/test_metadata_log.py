@@ -1,0 +1,247 @@
+"""The metadata log over real directories: what it writes is there after a restart, and Kafka's own opens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tarfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kfast
+from kfast.broker.config import BrokerConfig
+from kfast.broker.metadata_log import MetadataLog
+from kfast.clock import ManualClock
+from kfast.errors import (
+    FencedLeaderEpochError,
+    LogDirectoryError,
+    TopicAlreadyExistsError,
+    UnknownLeaderEpochError,
+    UnknownTopicOrPartitionError,
+)
+from kfast.log.checkpoints import MetaProperties
+from kfast.log.manager import LogManager
+from kfast.log.names import parse_partition_directory
+from kfast.record.builder import RecordBatchBuilder
+from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE, PartitionRecord, TopicRecord, encode
+from kfast.scheduler import Scheduler
+
+
+@contextlib.contextmanager
+def opened(directory: Path, command_line: dict[str, str] | None = None) -> Iterator[MetadataLog]:
+    clock = ManualClock()
+    logs = LogManager(directory, clock=clock, scheduler=Scheduler(clock))
+    try:
+        metadata = MetadataLog.open(directory, logs, BrokerConfig(command_line), clock)
+        try:
+            yield metadata
+        finally:
+            metadata.close()
+    finally:
+        logs.shutdown()
+
+
+def partitions_on_disk(directory: Path) -> set[tuple[str, int]]:
+    parsed = (parse_partition_directory(path.name) for path in directory.iterdir() if path.is_dir())
+    return {found for found in parsed if found and found[0] != "__cluster_metadata"}
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def test_a_new_directory_is_formatted_and_empty(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        assert metadata.topics == {}
+        assert metadata.image.features == {"metadata.version": 25}
+        properties = MetaProperties.read(tmp_path / "meta.properties")
+        assert (metadata.cluster_id, metadata.node_id) == (properties.cluster_id, 1)
+    assert (tmp_path / "__cluster_metadata-0" / f"{0:020d}-{0:010d}.checkpoint").exists()
+
+
+def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    topic_id = uuid.UUID(int=0x1234)
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 2, {"retention.ms": "5", "cleanup.policy": "compact"}, topic_id)
+        metadata.create_topic("gone", 1, {"retention.ms": "6"})
+        metadata.create_partitions("events", 3)
+        metadata.alter_configs(TOPIC_RESOURCE, "events", {"retention.ms": None, "flush.messages": "1"})
+        metadata.alter_configs(BROKER_RESOURCE, "", {"log.retention.ms": "7"})
+        metadata.delete_topic("gone")
+        metadata.allocate_producer_ids(1000)
+        written = metadata.image
+        cluster_id = metadata.cluster_id
+    with opened(tmp_path) as metadata:
+        assert metadata.image == written
+        assert metadata.cluster_id == cluster_id
+        assert list(metadata.topics) == ["events"]
+        assert metadata.topic_name(topic_id) == "events"
+        assert len(metadata.topics["events"].partitions) == 3
+        assert metadata.configs(TOPIC_RESOURCE, "events") == {"cleanup.policy": "compact", "flush.messages": "1"}
+        assert metadata.configs(BROKER_RESOURCE, "") == {"log.retention.ms": "7"}
+    assert partitions_on_disk(tmp_path) == {("events", 0), ("events", 1), ("events", 2)}
+
+
+def test_logs_of_a_topic_have_its_configs_and_follow_changes_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 1, {"retention.ms": "5"})
+        log = metadata._logs.get("events", 0)
+        assert log is not None
+        assert log.config.retention_ms == 5
+        metadata.alter_configs(TOPIC_RESOURCE, "events", {"retention.ms": "9"})
+        assert log.config.retention_ms == 9
+        metadata.alter_configs(TOPIC_RESOURCE, "events", {"retention.ms": None})
+        metadata.alter_configs(BROKER_RESOURCE, "1", {"log.retention.ms": "11"})
+        assert log.config.retention_ms == 11
+
+
+def test_a_topic_exists_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 1)
+        with pytest.raises(TopicAlreadyExistsError, match="'events' already exists"):
+            metadata.create_topic("events", 1)
+
+
+def test_a_topic_created_again_begins_empty_under_a_new_id(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        first = metadata.create_topic("events", 1)
+        builder = RecordBatchBuilder()
+        builder.append(None, b"old", 0)
+        metadata._logs.get("events", 0).append(builder.build())
+        metadata.delete_topic("events")
+        assert metadata._logs.get("events", 0) is None
+        second = metadata.create_topic("events", 1)
+        assert second.topic_id != first.topic_id
+        assert metadata._logs.get("events", 0).log_end_offset == 0
+        assert metadata.topic_name(first.topic_id) is None
+
+
+def test_unknown_topics_are_named(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        with pytest.raises(UnknownTopicOrPartitionError, match="'nope'"):
+            metadata.delete_topic("nope")
+        with pytest.raises(UnknownTopicOrPartitionError, match="'nope'"):
+            metadata.alter_configs(TOPIC_RESOURCE, "nope", {"retention.ms": "1"})
+        with pytest.raises(UnknownTopicOrPartitionError, match="nope-0"):
+            metadata.leader_epoch("nope", 0)
+
+
+def test_leader_epochs_of_clients_are_compared(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 1)
+        metadata.check_leader_epoch("events", 0, -1)
+        metadata.check_leader_epoch("events", 0, 0)
+        with pytest.raises(UnknownLeaderEpochError, match="epoch 3"):
+            metadata.check_leader_epoch("events", 0, 3)
+    with opened_kafka_directory(tmp_path / "kafka") as metadata:
+        assert metadata.leader_epoch("events", 0) == 1
+        with pytest.raises(FencedLeaderEpochError, match="it is 1"):
+            metadata.check_leader_epoch("events", 0, 0)
+
+
+def test_producer_ids_are_never_handed_out_twice(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        assert metadata.allocate_producer_ids(1000) == range(1000)
+        assert metadata.allocate_producer_ids(10) == range(1000, 1010)
+    with opened(tmp_path) as metadata:
+        assert metadata.allocate_producer_ids(1000) == range(1010, 2010)
+
+
+def test_a_missing_partition_directory_is_made(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 2)
+    for path in (tmp_path / "events-1").iterdir():
+        path.unlink()
+    (tmp_path / "events-1").rmdir()
+    with opened(tmp_path) as metadata:
+        assert metadata._logs.get("events", 1) is not None
+    assert (tmp_path / "events-1" / "partition.metadata").exists()
+
+
+def test_an_unknown_partition_directory_is_left_alone_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 1)
+    (tmp_path / "stranger-0").mkdir()
+    (tmp_path / "stranger-0" / f"{0:020d}.log").write_bytes(b"whatever")
+    (tmp_path / "events-7").mkdir()
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["events"]
+    assert (tmp_path / "stranger-0" / f"{0:020d}.log").read_bytes() == b"whatever"
+    assert "stranger-0" in caplog.text
+    assert "events-7" in caplog.text
+    assert "__cluster_metadata-0" not in caplog.text
+
+
+def test_a_torn_tail_costs_only_the_torn_change(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("whole", 1)
+        metadata.create_topic("torn", 1)
+    log = tmp_path / "__cluster_metadata-0" / f"{0:020d}.log"
+    log.write_bytes(log.read_bytes()[:-5])
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["whole"]
+        metadata.create_topic("next", 1)
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["whole", "next"]
+
+
+@contextlib.contextmanager
+def opened_kafka_directory(directory: Path) -> Iterator[MetadataLog]:
+    with tarfile.open(kfast.data_path("data", "golden", "12-kraft.tar.gz")) as archive:
+        archive.extractall(directory, filter="data")
+    with opened(directory / "log") as metadata:
+        yield metadata
+
+
+def test_a_stopped_kafkas_directory_opens_and_grows(tmp_path: Path) -> None:
+    manifest = json.loads(kfast.data_path("data", "golden", "manifest.json").read_text())["cases"]["12-kraft"]
+    with opened_kafka_directory(tmp_path) as metadata:
+        assert metadata.cluster_id == "GorPxrYhRXe04ZUaJ0GI5w"
+        for name, expected in manifest["topics"].items():
+            assert len(metadata.topics[name].partitions) == expected["partitions"]
+            assert metadata.configs(TOPIC_RESOURCE, name) == expected["configs"]
+            for number in metadata.topics[name].partitions:
+                partition = manifest["logdirs"]["log"]["partitions"][f"{name}-{number}"]
+                assert metadata._logs.get(name, number).log_end_offset == partition["end_offset"]
+        metadata.create_topic("new", 1)
+    assert not (tmp_path / "log" / ".kafka_cleanshutdown").exists()
+    with opened(tmp_path / "log") as metadata:
+        assert set(metadata.topics) == {*manifest["topics"], "new"}
+
+
+def test_a_static_quorum_stays_static(tmp_path: Path) -> None:
+    with opened_kafka_directory(tmp_path):
+        pass
+    assert not list((tmp_path / "log" / "__cluster_metadata-0").glob("*.checkpoint"))
+
+
+def test_a_directory_that_needs_other_nodes_is_refused_unchanged(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+    log = tmp_path / "__cluster_metadata-0" / f"{0:020d}.log"
+    builder = RecordBatchBuilder(1, leader_epoch=1)
+    builder.append(None, encode(TopicRecord("shared", uuid.UUID(int=5))), 0)
+    builder.append(None, encode(PartitionRecord(0, uuid.UUID(int=5), (1, 2), (1, 2), 1)), 0)
+    torn = b"\x00" * 7
+    log.write_bytes(log.read_bytes() + builder.build() + torn)
+    before = contents(tmp_path)
+    with pytest.raises(LogDirectoryError, match=r"shared-0 has its replicas on nodes \[1, 2\]"), opened(tmp_path):
+        pass
+    assert contents(tmp_path) == before
+
+
+def test_the_directory_says_which_node_it_is(tmp_path: Path) -> None:
+    with opened(tmp_path, {"node.id": "5"}) as metadata:
+        assert metadata.node_id == 5
+        metadata.create_topic("events", 1)
+        assert metadata.topics["events"].partitions[0].replicas == (5,)
+    with opened(tmp_path) as metadata:
+        assert metadata.node_id == 5
+    with pytest.raises(LogDirectoryError, match=r"node.id 5 .* 6"), opened(tmp_path, {"node.id": "6"}):
+        pass
