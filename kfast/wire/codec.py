@@ -55,7 +55,7 @@ def _decode(api_key: int, version: int, kind: MessageKind, body: memoryview) -> 
     read = _reader(api_key, version, kind)
     try:
         return read(Body(body), 0)[0]
-    except (*_DECODE_ERRORS, MalformedFrameError) as error:
+    except _DECODE_ERRORS as error:
         name = ApiKey(api_key).name
         raise MalformedFrameError(f"{name} {kind} v{version} of {len(body)} bytes: {error}") from None
 

@@ -6,7 +6,7 @@
 
 Readers take (buffer, position) and return (value, position after it). They check every announced size against the
 bytes that are there before anything is made from it. What they raise is in `DECODE_ERRORS`; the public function of each
-message turns that into one MalformedFrameError. Writers append to a bytearray.
+message turns that into one MalformedFrameError that names the message. Writers append to a bytearray.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from uuid import UUID
 from kfast import varint
 from kfast.errors import CorruptRecordError, MalformedFrameError
 
-DECODE_ERRORS = (IndexError, struct.error, UnicodeDecodeError, CorruptRecordError)
-"""What a reader raises, beside MalformedFrameError, at bytes that are cut off or are no text."""
+DECODE_ERRORS = (MalformedFrameError, CorruptRecordError, IndexError, struct.error, UnicodeDecodeError)
+"""What a reader raises at bytes that are cut off, announce more than is there, or are no text."""
 
 INT16 = struct.Struct(">h")
 INT32 = struct.Struct(">i")
