@@ -1,0 +1,70 @@
+"""Where the lab's data lies: on a real file system, named, capped, and removed at exit.
+
+Never tmpfs: there the step from page cache to disk does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from kfast.errors import KafkaStorageError
+from kfast.lab.mounts import mount_of
+
+MAX_SIZE_BYTES = 2 << 30
+FREE_SPACE_SHARE = 10  # one tenth
+
+
+class LabDirectory:
+    """A new directory for one experiment. `limit_bytes` is what may be put there: `ensure_fits` checks it.
+
+    It goes when the `with` block ends, when the object does, or when the interpreter exits.
+    """
+
+    def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
+        home = Path(parent) if parent is not None else lab_parent()
+        self._directory = tempfile.TemporaryDirectory(prefix="kfast-lab-", dir=home)
+        self.path = Path(self._directory.name)
+        self.limit_bytes = min(MAX_SIZE_BYTES, shutil.disk_usage(home).free // FREE_SPACE_SHARE)
+
+    def ensure_fits(self, size_bytes: int) -> None:
+        if size_bytes > self.limit_bytes:
+            raise KafkaStorageError(
+                f"{size_bytes} bytes of lab data are more than the {self.limit_bytes} allowed here: "
+                f"{MAX_SIZE_BYTES}, or a tenth of the free space of {self.path.parent}"
+            )
+
+    def close(self) -> None:
+        self._directory.cleanup()
+
+    def __enter__(self) -> LabDirectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"LabDirectory(limit_bytes={self.limit_bytes})"
+
+
+def lab_parent() -> Path:
+    """The folder for temporary files, or the user's cache folder where that one is held in memory."""
+    candidates = [Path(tempfile.gettempdir()), _cache_folder()]
+    for candidate in candidates:
+        existing = next(folder for folder in (candidate, *candidate.parents) if folder.exists())
+        mount = mount_of(existing)
+        if not (mount and mount.is_memory):  # where mounts cannot be read (macOS) none of these is in memory
+            candidate.mkdir(parents=True, exist_ok=True)
+            return candidate
+    raise KafkaStorageError(
+        f"{' and '.join(map(str, candidates))} are held in memory: set TMPDIR to a folder on a disk"
+    )
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfast"
