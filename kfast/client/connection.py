@@ -91,17 +91,20 @@ class ClientConnection:
         self.socket.close()
 
     def _ask_for_versions(self) -> dict[int, tuple[int, int]]:
+        """Ask in the newest version, and in the oldest where the broker does not know that one, as librdkafka does.
+
+        The refusal would say which versions it knows, but not all brokers write that part as Kafka does.
+        """
         request = ApiVersionsRequest(CLIENT_ID, _software_version())
-        version = API_VERSIONS[ApiKey.API_VERSIONS].max
-        while True:
+        for version in (API_VERSIONS[ApiKey.API_VERSIONS].max, 0):
             body = self.call(ApiKey.API_VERSIONS, version, write_api_versions_request(version, request))
-            response = read_api_versions_response(version, body)
-            advertised = {api_key: (lowest, highest) for api_key, lowest, highest in response.api_versions}
-            if response.error_code == 0:
-                return advertised
-            if response.error_code != UnsupportedVersionError.error_code or version == 0:
-                raise LoadError(f"{self.address} answered ApiVersions {version} with error {response.error_code}")
-            version = min(version - 1, advertised.get(int(ApiKey.API_VERSIONS), (0, 0))[1])
+            error_code = int.from_bytes(body[:2], signed=True)
+            if not error_code:
+                response = read_api_versions_response(version, body)
+                return {api_key: (lowest, highest) for api_key, lowest, highest in response.api_versions}
+            if error_code != UnsupportedVersionError.error_code:
+                break
+        raise LoadError(f"{self.address} answered ApiVersions {version} with error {error_code}")
 
     def _receive_frame(self) -> memoryview:
         head = bytearray(framing.SIZE_PREFIX)

@@ -19,12 +19,11 @@ from dataclasses import dataclass
 
 from kfast.client.batch_run import whole_batches
 from kfast.client.connection import MAX_RESPONSE_SIZE, receive_exactly
-from kfast.client.counters import LoadError
 from kfast.client.fetch_head import HEAD_SIZE, FetchHead, read_fetch_head
-from kfast.errors import CorruptRecordError
+from kfast.errors import CorruptRecordError, MalformedFrameError
 from kfast.record.batch import RecordBatch
 from kfast.record.layout import HEADER_SIZE
-from kfast.wire.framing import SIZE_PREFIX
+from kfast.wire.framing import SIZE_PREFIX, announced_size
 
 FIRST_BUFFER_SIZE = 64 << 10
 DROP_SIZE = 16 << 20
@@ -57,7 +56,7 @@ class FetchReceiver:
         self._dropped = memoryview(mmap.mmap(-1, DROP_SIZE)) if discards else memoryview(b"")
 
     def receive(self) -> Fetched:
-        """Receive one response. Raises LoadError, MalformedFrameError, CorruptRecordError or OSError."""
+        """Receive one response. Raises MalformedFrameError, CorruptRecordError or OSError."""
         head, received = self._receive_head()
         if self._discards and not self._is_mixed:
             fetched = self._discard(head, received)
@@ -75,12 +74,13 @@ class FetchReceiver:
             if not count:
                 raise ConnectionError(f"{self._address} closed the connection {received} bytes into a response")
             received += count
-            if received >= SIZE_PREFIX:
-                wanted = min(HEAD_SIZE, SIZE_PREFIX + int.from_bytes(self._view[:SIZE_PREFIX]))
+            size = announced_size(self._view, 0, received, MAX_RESPONSE_SIZE)
+            if size is not None:
+                wanted = min(HEAD_SIZE, SIZE_PREFIX + size)
         head = read_fetch_head(self._version, self._view[:wanted])
         records_end = head.records_position + head.records_size
-        if not max(received, records_end) <= head.frame_size <= MAX_RESPONSE_SIZE:
-            raise LoadError(
+        if max(received, records_end) > head.frame_size:
+            raise MalformedFrameError(
                 f"{self._address} announced {head.frame_size} bytes with records up to {records_end}, sent {received}"
             )
         return head, received
