@@ -44,7 +44,7 @@ def new_group(**settings: int) -> Group:
 
 
 def stable_group(count: int = 1, instances: tuple[str, ...] = (), **settings: int) -> tuple[Group, list[str]]:
-    """A group whose `count` members (or static `instances`) joined at 0 and were assigned, at DELAY_MS at the latest."""
+    """A group whose `count` members (or static `instances`) joined at 0 and were assigned."""
     group = new_group(**settings)
     joins = [group.join(joiner(instance=instance), 0) for instance in instances or (None,) * count]
     while group.state is GroupState.PREPARING_REBALANCE:
