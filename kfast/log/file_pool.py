@@ -26,7 +26,8 @@ def default_limit() -> int:
 class FilePool:
     """Files opened for reading and writing, by path. Thread-safe."""
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, *, is_read_only: bool = False) -> None:
+        self._flags = os.O_RDONLY if is_read_only else os.O_RDWR
         self.limit = default_limit() if limit is None else limit
         self._files: OrderedDict[str, OpenFile] = OrderedDict()
         self._lock = threading.Lock()
@@ -38,12 +39,12 @@ class FilePool:
             if file is not None:
                 self._files.move_to_end(path)
                 return file
-            return self._open(path, os.O_RDWR)
+            return self._open(path, self._flags)
 
     def create(self, path: str) -> OpenFile:
         """The file at `path`, made first, empty, unless it is there."""
         with self._lock:
-            return self._files.get(path) or self._open(path, os.O_RDWR | os.O_CREAT)
+            return self._files.get(path) or self._open(path, self._flags | os.O_CREAT)
 
     def discard(self, path: str) -> None:
         """Forget the file at `path`: it has been renamed or unlinked."""
