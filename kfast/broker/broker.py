@@ -68,7 +68,12 @@ class Broker:
                 self._temporary = tempfile.TemporaryDirectory(prefix="kfast-")
             self.data_dir = Path(self._temporary.name if self._temporary else str(data_dir))
             ensure_usable(self.data_dir)
-            self.logs = log_manager or LogManager(self.data_dir, clock=self.clock, scheduler=self.scheduler)
+            self.logs = log_manager or LogManager(
+                self.data_dir,
+                clock=self.clock,
+                scheduler=self.scheduler,
+                retention_check_interval_ms=self.config.get("log.retention.check.interval.ms"),
+            )
             try:
                 self.metadata = MetadataLog.open(self.data_dir, self.logs, self.config, self.clock)
                 self.logs.start()

@@ -257,6 +257,8 @@ _BROKER_KEYS = (
     _static("listeners", _STRING, None, "The address the broker listens on."),
     _static("advertised.listeners", _STRING, None, "The address the broker tells its clients to connect to."),
     _static("log.dirs", _STRING, None, "The directory that holds the partitions."),
+    _static("log.retention.check.interval.ms", _LONG, "300000",
+            "How often the broker looks for segments that retention allows it to delete.", minimum=1),
     # What a connection may ask for
     _static("socket.request.max.bytes", _INT, str(100 << 20),
             "The largest request that is read; a larger one costs its connection.", minimum=1),

@@ -59,6 +59,7 @@ class LogManager:
         scheduler: Scheduler,
         file_pool: FilePool | None = None,
         default_config: LogConfig | None = None,
+        retention_check_interval_ms: int = RETENTION_CHECK_INTERVAL_MS,
     ) -> None:
         """Raises LogDirectoryError for a directory that another broker holds, or that is damaged."""
         self.directory = Path(directory)
@@ -66,6 +67,7 @@ class LogManager:
         self._scheduler = scheduler
         self._file_pool = file_pool or FilePool()
         self._default_config = default_config or LogConfig()
+        self._retention_check_interval_ms = retention_check_interval_ms
         self._lock = threading.Lock()
         self._checkpoint_lock = threading.Lock()
         self._logs: dict[TopicPartition, Log] = {}
@@ -171,7 +173,7 @@ class LogManager:
         for entry in os.scandir(self.directory):
             if is_delete_directory(entry.name):
                 self._schedule_removal(Path(entry.path), self._default_config.file_delete_delay_ms)
-        self._schedule("retention", self.delete_old_segments, RETENTION_CHECK_INTERVAL_MS)
+        self._schedule("retention", self.delete_old_segments, self._retention_check_interval_ms)
         self._schedule("checkpoints", self.write_checkpoints, CHECKPOINT_INTERVAL_MS)
 
     def _schedule(self, name: str, function: Callable[[], object], period_ms: int) -> None:
