@@ -270,7 +270,7 @@ def _write_file(path: os.PathLike[str], size: int, generator: random.Random) -> 
         for start in range(0, size, len(step)):
             file.write(step[: size - start])
         file.flush()
-        os.fdatasync(file.fileno())  # or write-back would run beside some of the arms
+        os.fsync(file.fileno())  # or write-back would run beside some of the arms
 
 
 def _sender_cpu(runs: Sequence[CopyRun]) -> list[float]:

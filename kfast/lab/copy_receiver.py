@@ -7,6 +7,7 @@ takes away the receiver's copy and nothing else.
 from __future__ import annotations
 
 import socket as sockets
+import sys
 
 from kfast.child_process import Json, run_child
 from kfast.errors import KfastError
@@ -39,6 +40,8 @@ class CopyReceiver:
     def _receive(self, size: int, is_discarded: bool) -> Json:
         if self._socket is None:
             raise ValueError("asked to receive before anybody was accepted")
+        if is_discarded and sys.platform != "linux":
+            raise ValueError("discarding by MSG_TRUNC is Linux's: elsewhere the receiver would copy all the same")
         flags = sockets.MSG_TRUNC if is_discarded else 0
         start, remaining, syscalls = Usage.now(), size, 0
         while remaining:

@@ -19,6 +19,7 @@ from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
 from kfast.lab.usage import Usage, UsageInterval
 
+fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
 NO_SYNC = 0
 SYNC_AT_END = -1
 
@@ -49,7 +50,7 @@ class IoWorker:
         positions = self._positions(block_size, is_sequential, seed)
         before = make_cold(self._file.fd)  # every arm begins with nothing cached; for writing that need not be proven
         answer = self._measured(lambda: self._write_blocks(positions, block_size, sync_bytes), before)
-        os.fdatasync(self._file.fd)  # the next arm shall not wait for what this one left behind
+        fdatasync(self._file.fd)  # the next arm shall not wait for what this one left behind
         return answer
 
     def _positions(self, block_size: int, is_sequential: bool, seed: int) -> Sequence[int]:
@@ -94,10 +95,10 @@ class IoWorker:
             moved += os.pwrite(fd, block, position)
             unsynced += block_size
             if 0 < sync_bytes <= unsynced:
-                os.fdatasync(fd)
+                fdatasync(fd)
                 unsynced = 0
         if sync_bytes != NO_SYNC and unsynced:
-            os.fdatasync(fd)
+            fdatasync(fd)
         return moved
 
     def close(self) -> None:

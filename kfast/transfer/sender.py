@@ -76,21 +76,24 @@ class Sender:
         return moved
 
     def _send_gathered(self, chunks: list[bytes | bytearray | memoryview], flags: int) -> int:
-        size = sum(map(len, chunks))
-        for first in range(0, len(chunks), IOV_MAX):
-            is_last = first + IOV_MAX >= len(chunks)
-            self._send_vector(chunks[first : first + IOV_MAX], flags if is_last else MSG_MORE)
-        self._inline_bytes += size
-        return size
+        sent = 0
+        while len(chunks) > IOV_MAX:
+            sent += self._send_vector(chunks[:IOV_MAX], MSG_MORE)
+            chunks = chunks[IOV_MAX:]
+        if chunks:
+            sent += self._send_vector(chunks, flags)
+        self._inline_bytes += sent
+        return sent
 
-    def _send_vector(self, chunks: list[bytes | bytearray | memoryview], flags: int) -> None:
-        remaining = sum(map(len, chunks))
+    def _send_vector(self, chunks: list[bytes | bytearray | memoryview], flags: int) -> int:
+        size = remaining = sum(map(len, chunks))
         while remaining:
             sent = self._socket.sendmsg(chunks, (), flags)
             self._scratch.syscalls += 1
             remaining -= sent
             if remaining:
                 chunks = _after(chunks, sent)
+        return size
 
     def close(self) -> None:
         self._scratch.close()

@@ -19,8 +19,8 @@ def worker(disk_directory):
 
 @pytest.fixture
 def syncs(monkeypatch):
-    calls, real = [], os.fdatasync
-    monkeypatch.setattr(io_worker.os, "fdatasync", lambda fd: (calls.append(fd), real(fd))[1])
+    calls, real = [], io_worker.fdatasync
+    monkeypatch.setattr(io_worker, "fdatasync", lambda fd: (calls.append(fd), real(fd))[1])
     return calls
 
 

@@ -1,0 +1,37 @@
+import socket
+
+import pytest
+
+from kfast.errors import KafkaStorageError
+from kfast.lab.copy_sender import BARE_SENDFILE, CopySender
+
+CONTENT = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def sender_and_peer(tmp_path):
+    path = tmp_path / "data.log"
+    path.write_bytes(CONTENT)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sender = CopySender({"path": str(path), "port": server.getsockname()[1]})
+        peer, _ = server.accept()
+    with peer:
+        yield sender, peer
+    sender.close()
+
+
+@pytest.mark.parametrize(("mode", "syscalls"), [("sendfile", 5), (BARE_SENDFILE, 5), ("read_send", 10)])
+def test_the_working_set_is_sent_again_and_again(mode, syscalls, sender_and_peer):
+    sender, peer = sender_and_peer
+    arguments = {"copy_mode": mode, "chunk_size": 2000, "size": 10_000, "working_set_size": 4000, "fetch_size": 4000}
+    answer = sender.answer("send", arguments)
+    with peer.makefile("rb") as stream:
+        assert stream.read(10_000) == CONTENT[:4000] * 2 + CONTENT[:2000]
+    assert answer["syscalls"] == syscalls
+    assert answer["cpu_copied_bytes"] == (20_000 if mode == "read_send" else 0)
+
+
+def test_a_working_set_larger_than_the_file_is_refused(sender_and_peer):
+    arguments = {"copy_mode": "splice", "chunk_size": 1, "size": 1, "working_set_size": 1 << 20, "fetch_size": 1}
+    with pytest.raises(KafkaStorageError, match="1048576 bytes does not lie in"):
+        sender_and_peer[0].answer("send", arguments)
