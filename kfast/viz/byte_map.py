@@ -66,7 +66,9 @@ def draw_segment(segment: LogSegment, fetch_offset: int | None = None) -> Figure
     figure.subplots_adjust(left=0.02, right=0.98, top=0.80, bottom=0.17)
     for number, batch in enumerate(batches):
         color = style.SKY_BLUE if number % 2 else "#BFE3F5"
-        axes.add_patch(Rectangle((batch.position, 0), batch.size_bytes, 1, facecolor=color, edgecolor="white", linewidth=0.4))
+        axes.add_patch(
+            Rectangle((batch.position, 0), batch.size_bytes, 1, facecolor=color, edgecolor="white", linewidth=0.4)
+        )
     for entry_number in range(len(segment.offset_index)):
         entry = segment.offset_index.entry(entry_number)
         axes.plot([entry.position, entry.position], [1, 1.5], color=style.GREY, linewidth=0.8)
