@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,9 +115,10 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         serve(options.listen, options.data_dir, options.copy_mode, _key_values(options.config), _print_ready)
     except OSError as error:
-        if error.strerror is None or error.filename is not None:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) or error.filename is not None:
             raise
-        raise OSError(f"cannot listen on {options.listen}: {error.strerror}; --listen takes another address") from error
+        reason = os.strerror(error.errno)
+        raise OSError(f"cannot listen on {options.listen}: {reason}; --listen takes another address") from error
     return 0
 
 
