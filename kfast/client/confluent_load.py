@@ -11,12 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 from kfast.client.counters import LoadCounters, LoadError
-from kfast.client.payload import value
+from kfast.client.payload import BatchShape, value
 
 POLL_EVERY = 1000
 """Records between two looks for delivery reports."""
 
 PAYLOADS = 1024
+PAYLOADS_SIZE = 8 << 20
+"""Different values that are sent, and the bytes they may take together."""
+
 QUEUE_RECORDS = 100_000
 QUEUE_KBYTES = 1 << 18
 LINGER_MS = 5
@@ -50,36 +53,33 @@ class ConfluentProduceLoad:
         self.counters = LoadCounters()
         self._topic = topic
         self._partition = partition
-        self._record_size = record_size
         self._records_per_s = records_per_s
         self._record_count = record_count
         self._records_sent = 0
         self._is_stopping = False
         self._failure: str | None = None
-        self._values = [value(number, record_size) for number in range(PAYLOADS)]
         self._config = {
             "bootstrap.servers": bootstrap_servers,
             "acks": acks,
-            "compression.type": compression,
             "linger.ms": LINGER_MS,
             "batch.size": MAX_BATCH_SIZE,
             "message.max.bytes": MAX_BATCH_SIZE,
             "queue.buffering.max.messages": QUEUE_RECORDS,
             "queue.buffering.max.kbytes": QUEUE_KBYTES,
         }
-        self._batch_records = batch_records
-        self._producer = self._connect(batch_records)
+        self._shape = BatchShape(batch_records, record_size, compression)
+        self._take_over(self._shape)
 
     def run(self) -> None:
         started_ns = time.monotonic_ns()
-        batch_records = self._batch_records
+        shape = self._shape
         while not self._is_stopping and self._failure is None:
             if self._record_count is not None and self._records_sent >= self._record_count:
                 break
-            if self._batch_records != batch_records:
-                batch_records = self._batch_records
+            if self._shape != shape:
+                shape = self._shape
                 self._producer.flush(FLUSH_TIMEOUT_S)
-                self._producer = self._connect(batch_records)
+                self._take_over(shape)
             self._produce_some(started_ns)
         undelivered = self._producer.flush(FLUSH_TIMEOUT_S)
         if self._failure is not None:
@@ -88,22 +88,23 @@ class ConfluentProduceLoad:
             raise LoadError(f"{undelivered} records for {self._topic}-{self._partition} are not acknowledged")
 
     def set(self, name: str, value: Any) -> None:
-        """`batch_records`: librdkafka takes it at its start only, so a producer with the new one takes over."""
-        if name != "batch_records":
-            raise ValueError(f"a running produce load can change batch_records, not {name}")
-        if int(value) < 1:
-            raise ValueError(f"a batch has at least 1 record, not {value}")
-        self._batch_records = int(value)
+        """Change a field of `BatchShape`. librdkafka takes two of them at its start only, so its queue is emptied and a
+        producer with the new ones takes over.
+        """
+        self._shape = self._shape.changed(name, value)
 
     def stop(self) -> None:
         self._is_stopping = True
 
     close = stop
 
-    def _connect(self, batch_records: int) -> Any:
+    def _take_over(self, shape: BatchShape) -> None:
         from confluent_kafka import Producer
 
-        return Producer({**self._config, "batch.num.messages": batch_records})
+        settings = {"batch.num.messages": shape.batch_records, "compression.type": shape.compression}
+        self._producer = Producer({**self._config, **settings})
+        count = max(1, min(PAYLOADS, PAYLOADS_SIZE // max(1, shape.record_size)))
+        self._values = [value(number, shape.record_size) for number in range(count)]
 
     def _produce_some(self, started_ns: int) -> None:
         """Hand over up to POLL_EVERY records, or as many as the rate allows, then look for reports."""
@@ -120,7 +121,8 @@ class ConfluentProduceLoad:
             intended_ns = time.monotonic_ns()
             if self._records_per_s is not None:
                 intended_ns = started_ns + int(number / self._records_per_s * 1e9)
-            self._produce(self._values[number % PAYLOADS], self._on_delivery(intended_ns))
+            payload = self._values[number % len(self._values)]
+            self._produce(payload, self._on_delivery(intended_ns, len(payload)))
         self._records_sent += count
         self._producer.poll(0)
 
@@ -132,8 +134,8 @@ class ConfluentProduceLoad:
             except BufferError:  # librdkafka's queue is full: that is how it says that the broker is the slower one
                 self._producer.poll(0.1)
 
-    def _on_delivery(self, intended_ns: int) -> Callable[[Any, Any], None]:
-        counters, size = self.counters, self._record_size
+    def _on_delivery(self, intended_ns: int, size: int) -> Callable[[Any, Any], None]:
+        counters = self.counters
 
         def delivered(error: Any, _: Any) -> None:
             if error is not None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import functools
 import random
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.compression import CompressionType
 
 TEXT_SIZE = 1 << 20
 """Longer than the window of every codec but zstd's, so that batches of up to a megabyte do not repeat themselves."""
+
+_COMPRESSION_TYPES = {kind.name.lower(): kind for kind in CompressionType}
 
 _WORDS = (
     b"order customer payment invoice shipment warehouse basket product price discount currency account transfer "
@@ -41,19 +45,31 @@ def value(number: int, size_bytes: int) -> bytes:
     return piece
 
 
-def build_batch(
-    batch_records: int,
-    record_size: int,
-    compression: CompressionType = CompressionType.NONE,
-    *,
-    timestamp_ms: int,
-) -> bytearray:
-    """One batch of `batch_records` records without keys, each with a value of `record_size` bytes."""
-    if batch_records < 1 or record_size < 0:
-        raise ValueError(
-            f"a batch needs a record and a size of 0 or more: {batch_records} records of {record_size} bytes"
-        )
-    builder = RecordBatchBuilder(compression=compression)
-    for number in range(batch_records):
-        builder.append(None, value(number, record_size), timestamp_ms)
+@dataclass(frozen=True, slots=True)
+class BatchShape:
+    """What a produce load may change while it runs. Raises ValueError for a shape no batch has."""
+
+    batch_records: int
+    record_size: int
+    compression: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.batch_records < 1 or self.record_size < 0:
+            raise ValueError(f"no batch has {self.batch_records} records of {self.record_size} bytes")
+        if self.compression not in _COMPRESSION_TYPES:
+            raise ValueError(f"compression is one of {', '.join(_COMPRESSION_TYPES)}, not {self.compression!r}")
+
+    def changed(self, name: str, new_value: Any) -> BatchShape:
+        """The shape with one field changed."""
+        known = [field.name for field in fields(self)]
+        if name not in known:
+            raise ValueError(f"a running produce load can change {', '.join(known)}, not {name}")
+        return replace(self, **{name: new_value})
+
+
+def build_batch(shape: BatchShape, *, timestamp_ms: int) -> bytearray:
+    """One batch of records without keys."""
+    builder = RecordBatchBuilder(compression=_COMPRESSION_TYPES[shape.compression])
+    for number in range(shape.batch_records):
+        builder.append(None, value(number, shape.record_size), timestamp_ms)
     return builder.build()

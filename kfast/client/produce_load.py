@@ -10,14 +10,13 @@ import select
 import struct
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from kfast.client.cluster import connect_to_leader, error_name
 from kfast.client.counters import LoadCounters, LoadError
-from kfast.client.payload import build_batch
+from kfast.client.payload import BatchShape, build_batch
 from kfast.errors import MalformedFrameError
-from kfast.record.compression import CompressionType
 from kfast.wire import framing
 from kfast.wire.api_versions import ApiKey
 from kfast.wire.produce import (
@@ -84,8 +83,6 @@ class ProduceLoad:
         self.counters = LoadCounters()
         self._topic = topic
         self._partition = partition
-        self._record_size = record_size
-        self._compression = CompressionType[compression.upper()]
         self._acks = acks
         self._window = requests_in_flight
         self._records_per_s = records_per_s
@@ -98,7 +95,8 @@ class ProduceLoad:
         self._responses = memoryview(bytearray(RESPONSE_BUFFER_SIZE))
         self._responses_end = 0
         self._started_ns = 0
-        self._request = self._prepare(batch_records)
+        self._shape = BatchShape(batch_records, record_size, compression)
+        self._request = self._prepare(self._shape)
 
     def run(self) -> None:
         self._started_ns = time.monotonic_ns()
@@ -113,10 +111,10 @@ class ProduceLoad:
                     time.sleep(min(self._until_due_ns() / 1e9, LONGEST_SLEEP_S))
 
     def set(self, name: str, value: Any) -> None:
-        """`batch_records`: the next request holds a batch of that many. The batch is built by the calling thread."""
-        if name != "batch_records":
-            raise ValueError(f"a running produce load can change batch_records, not {name}")
-        self._request = self._prepare(int(value))
+        """Change the batch (a field of `BatchShape`) of the next request on; the calling thread builds it."""
+        shape = self._shape.changed(name, value)
+        self._request = self._prepare(shape)
+        self._shape = shape
 
     def stop(self) -> None:
         self._is_stopping = True
@@ -129,21 +127,20 @@ class ProduceLoad:
     def _is_finished(self) -> bool:
         return self._is_stopping or self._records_left == 0
 
-    def _prepare(self, batch_records: int) -> PreparedRequest:
-        now_ms = time.time_ns() // 1_000_000
-        batch = build_batch(batch_records, self._record_size, self._compression, timestamp_ms=now_ms)
+    def _prepare(self, shape: BatchShape) -> PreparedRequest:
+        batch = build_batch(shape, timestamp_ms=time.time_ns() // 1_000_000)
         topic = ProduceTopic(self._topic, None, [ProducePartition(self._partition, memoryview(batch))])
         request = ProduceRequest(None, self._acks, ACKS_TIMEOUT_MS, [topic])
         frame = b"".join(write_produce_request(self._version, 0, self._connection.client_id, request))
         burst = max(1, min(self._window, BURST_SIZE // len(frame)))
-        return PreparedRequest(bytearray(frame * burst), len(frame), burst, len(batch), batch_records)
+        return PreparedRequest(bytearray(frame * burst), len(frame), burst, len(batch), shape.batch_records)
 
     def _send_what_may_go(self) -> None:
         """Fill the window, as far as the rate and the number of records allow."""
         while not self._is_finished:
             request = self._request  # once: another thread may put a new one there
             if self._records_left is not None and self._records_left < request.batch_records:
-                request = self._prepare(self._records_left)
+                request = self._prepare(replace(self._shape, batch_records=self._records_left))
             count = min(self._sendable_count(request.batch_records), request.burst)
             if not count:
                 return

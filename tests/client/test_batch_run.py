@@ -4,10 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kfast.client.batch_run import BatchRun, whole_batches
-from kfast.client.payload import build_batch
+from kfast.client.payload import BatchShape, build_batch
 from kfast.record.batches import iter_batches
 
-BATCHES = [bytes(build_batch(count, size, timestamp_ms=0)) for count, size in ((1, 0), (1, 100), (3, 100), (2, 900))]
+BATCHES = [
+    bytes(build_batch(BatchShape(count, size), timestamp_ms=0))
+    for count, size in ((1, 0), (1, 100), (3, 100), (2, 900))
+]
 
 
 @given(st.lists(st.tuples(st.sampled_from(BATCHES), st.integers(1, 40)), max_size=6), st.integers(0, 300))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kfast.client.fetch_receiver import FetchReceiver
-from kfast.client.payload import build_batch
+from kfast.client.payload import BatchShape, build_batch
 from kfast.errors import CorruptRecordError, MalformedFrameError
 from kfast.record.batch import RecordBatch, stamp
 from kfast.wire.fetch import FetchPartitionResponse, FetchResponse, FetchTopicResponse, write_fetch_response
@@ -24,7 +24,7 @@ def row(count: int, records: int, size: int, offset: int) -> bytes:
     """`count` batches of equal size, from `offset` on."""
     out = bytearray()
     for number in range(count):
-        batch = build_batch(records, size, timestamp_ms=1)
+        batch = build_batch(BatchShape(records, size), timestamp_ms=1)
         stamp(batch, 0, offset + number * records, 0)
         out += batch
     return bytes(out)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kfast.client.payload import TEXT_SIZE, build_batch, text, value
+from kfast.client.payload import TEXT_SIZE, BatchShape, build_batch, text, value
 from kfast.record.batch import RecordBatch
 from kfast.record.compression import CompressionType
 
@@ -19,23 +21,37 @@ def test_a_value_may_be_longer_than_the_text_and_wrap() -> None:
 
 @pytest.mark.parametrize("compression", list(CompressionType))
 def test_a_batch_holds_the_values_in_order(compression: CompressionType) -> None:
-    batch = RecordBatch(build_batch(50, 300, compression, timestamp_ms=1_700_000_000_000))
+    batch = RecordBatch(build_batch(BatchShape(50, 300, compression.name.lower()), timestamp_ms=1_700_000_000_000))
     batch.ensure_valid()
     assert batch.compression is compression
     assert [bytes(record.value) for record in batch.records()] == [value(number, 300) for number in range(50)]
 
 
 def test_the_text_compresses_as_text_does() -> None:
-    plain = build_batch(1000, 100, timestamp_ms=0)
-    packed = build_batch(1000, 100, CompressionType.ZSTD, timestamp_ms=0)
+    plain = build_batch(BatchShape(1000, 100), timestamp_ms=0)
+    packed = build_batch(BatchShape(1000, 100, "zstd"), timestamp_ms=0)
     assert 0.2 < len(packed) / len(plain) < 0.6
 
 
 def test_the_same_batch_every_time() -> None:
-    assert build_batch(3, 10, timestamp_ms=5) == build_batch(3, 10, timestamp_ms=5)
+    assert build_batch(BatchShape(3, 10), timestamp_ms=5) == build_batch(BatchShape(3, 10), timestamp_ms=5)
 
 
-@pytest.mark.parametrize(("batch_records", "record_size"), [(0, 1), (-1, 1), (1, -1)])
-def test_a_batch_of_nothing_is_refused(batch_records: int, record_size: int) -> None:
-    with pytest.raises(ValueError, match=f"{batch_records} records of {record_size} bytes"):
-        build_batch(batch_records, record_size, timestamp_ms=0)
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((0, 1), "0 records of 1 bytes"),
+        ((1, -1), "1 records of -1 bytes"),
+        ((1, 1, "brotli"), "none, gzip, .*'brotli'"),
+    ],
+)
+def test_a_shape_no_batch_has_is_refused(shape: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        BatchShape(*shape)
+
+
+def test_a_shape_changes_field_by_field() -> None:
+    shape = BatchShape(10, 100).changed("compression", "lz4").changed("batch_records", 20)
+    assert shape == BatchShape(20, 100, "lz4")
+    with pytest.raises(ValueError, match="batch_records, record_size, compression, not acks"):
+        shape.changed("acks", 1)
