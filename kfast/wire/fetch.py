@@ -168,13 +168,9 @@ def _read_topics(version: int, flexible: bool, body: memoryview, position: int) 
     read_count: fields.CountReader = fields.read_compact_count if flexible else fields.read_count
     code = _partition_struct(version)
     topics = []
-    name = topic_id = None
     topic_count, position = read_count(body, position, 3)
     for _ in range(topic_count):
-        if version >= FIRST_TOPIC_ID_VERSION:
-            topic_id, position = fields.read_uuid(body, position)
-        else:
-            name, position = (fields.read_compact_string if flexible else fields.read_string)(body, position)
+        name, topic_id, position = _read_topic_name(version, body, position)
         partition_count, position = read_count(body, position, code.size + flexible)
         partitions = []
         for _ in range(partition_count):
@@ -186,6 +182,15 @@ def _read_topics(version: int, flexible: bool, body: memoryview, position: int) 
             position = fields.skip_tags(body, position)
         topics.append(FetchTopic(name, topic_id, partitions))
     return topics, position
+
+
+def _read_topic_name(version: int, body: memoryview, position: int) -> tuple[str | None, UUID | None, int]:
+    if version >= FIRST_TOPIC_ID_VERSION:
+        topic_id, position = fields.read_uuid(body, position)
+        return None, topic_id, position
+    read_string = fields.read_compact_string if version >= FIRST_FLEXIBLE_VERSION else fields.read_string
+    name, position = read_string(body, position)
+    return name, None, position
 
 
 def _partition_struct(version: int) -> struct.Struct:
@@ -214,13 +219,9 @@ def _read_forgotten_topics(
 ) -> tuple[Sequence[ForgottenTopic], int]:
     read_count: fields.CountReader = fields.read_compact_count if flexible else fields.read_count
     topics = []
-    name = topic_id = None
     topic_count, position = read_count(body, position, 3)
     for _ in range(topic_count):
-        if version >= FIRST_TOPIC_ID_VERSION:
-            topic_id, position = fields.read_uuid(body, position)
-        else:
-            name, position = (fields.read_compact_string if flexible else fields.read_string)(body, position)
+        name, topic_id, position = _read_topic_name(version, body, position)
         count, position = read_count(body, position, 4)
         partitions = struct.unpack_from(f">{count}i", body, position)
         position += 4 * count
@@ -370,13 +371,9 @@ def _read_response(version: int, body: memoryview, position: int) -> FetchRespon
         error_code, session_id = struct.unpack_from(">hi", body, position)
         position += 6
     topics = []
-    name = topic_id = None
     topic_count, position = read_count(body, position, 3)
     for _ in range(topic_count):
-        if version >= FIRST_TOPIC_ID_VERSION:
-            topic_id, position = fields.read_uuid(body, position)
-        else:
-            name, position = (fields.read_compact_string if flexible else fields.read_string)(body, position)
+        name, topic_id, position = _read_topic_name(version, body, position)
         partition_count, position = read_count(body, position, _RESPONSE_PARTITION_V4.size)
         partitions = []
         for _ in range(partition_count):

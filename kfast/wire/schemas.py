@@ -1,8 +1,8 @@
 """The layout of kio's classes: kio has a dataclass for each message and version, generated from Kafka's schemas.
 
 Only the classes are used. kio's own reader makes room for as many items as a peer announces before it looks for them,
-and the process dies where that fails (four bytes ask for 16 GiB); and `kio.serial` takes 70 ms to import. kio itself is
-imported on first use, a class at a time (3 to 7 ms each).
+and the process dies where that fails (four bytes ask for 16 GiB); and `kio.serial` takes 25 ms and 8 MB to import, for
+it brings asyncio. The classes are imported on first use (10 ms for the first one, then 3 ms each).
 """
 
 from __future__ import annotations

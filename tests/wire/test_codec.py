@@ -22,7 +22,7 @@ BY_HAND = (ApiKey.PRODUCE, ApiKey.FETCH, ApiKey.API_VERSIONS)
 COLD = [key for key in ApiKey if key not in BY_HAND]
 VERSIONS = [(key, version) for key in COLD for version in range(API_VERSIONS[key].min, API_VERSIONS[key].max + 1)]
 MESSAGES = [(key, version, kind) for key, version in VERSIONS for kind in ("request", "response")]
-QUICK = settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 
 DECODE = {"request": codec.decode_request, "response": codec.decode_response}
 ENCODE = {"request": codec.encode_request, "response": codec.encode_response}
