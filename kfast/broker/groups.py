@@ -43,15 +43,18 @@ _NO_OFFSET: Final = OffsetCommitValue(-1)
 def find_coordinator(broker: Broker, request: Any, context: RequestContext) -> Any:
     """One node coordinates everything; of the kinds of keys it does not know it says so."""
     if request.key_type in (_GROUP_KEY, _TRANSACTION_KEY):
-        place = (broker.metadata.node_id, context.local_host, broker.port, ErrorCode.none, None)
-        coordinators = tuple(find_coordinator_v6.Coordinator(key, *place) for key in request.coordinator_keys)
+        node = {"node_id": broker.metadata.node_id, "host": context.local_host, "port": broker.port}
+        error = {"error_code": ErrorCode.none, "error_message": None}
     else:
-        reason = f"there are no coordinators of key type {request.key_type}"
-        coordinators = tuple(
-            find_coordinator_v6.Coordinator(key, -1, "", -1, ErrorCode.invalid_request, reason)
-            for key in request.coordinator_keys
-        )
-    return find_coordinator_v6.FindCoordinatorResponse(_NO_THROTTLE, coordinators)
+        node = {"node_id": -1, "host": "", "port": -1}
+        message = f"there are no coordinators of key type {request.key_type}"
+        error = {"error_code": ErrorCode.invalid_request, "error_message": message}
+    return find_coordinator_v6.FindCoordinatorResponse(
+        throttle_time=_NO_THROTTLE,
+        coordinators=tuple(
+            find_coordinator_v6.Coordinator(key=key, **node, **error) for key in request.coordinator_keys
+        ),
+    )
 
 
 # Members
@@ -80,7 +83,9 @@ def join_group(broker: Broker, request: Any, context: RequestContext) -> Any:
         skip_assignment=result.skip_assignment,
         member_id=result.member_id,
         members=tuple(
-            join_group_v9.JoinGroupResponseMember(member.member_id, member.group_instance_id, member.metadata)
+            join_group_v9.JoinGroupResponseMember(
+                member_id=member.member_id, group_instance_id=member.group_instance_id, metadata=member.metadata
+            )
             for member in result.members
         ),
     )
@@ -127,17 +132,19 @@ def sync_group(broker: Broker, request: Any, context: RequestContext) -> Any:
 
 def heartbeat(broker: Broker, request: Any, context: RequestContext) -> Any:
     broker.groups.heartbeat(request.group_id, request.member_id, request.group_instance_id, request.generation_id)
-    return heartbeat_v4.HeartbeatResponse(_NO_THROTTLE, ErrorCode.none)
+    return heartbeat_v4.HeartbeatResponse(throttle_time=_NO_THROTTLE, error_code=ErrorCode.none)
 
 
 def leave_group(broker: Broker, request: Any, context: RequestContext) -> Any:
     members = tuple(
         leave_group_v5.MemberResponse(
-            member.member_id, member.group_instance_id, _leave(broker, request.group_id, member)
+            member_id=member.member_id,
+            group_instance_id=member.group_instance_id,
+            error_code=_leave(broker, request.group_id, member),
         )
         for member in request.members
     )
-    return leave_group_v5.LeaveGroupResponse(_NO_THROTTLE, ErrorCode.none, members)
+    return leave_group_v5.LeaveGroupResponse(throttle_time=_NO_THROTTLE, error_code=ErrorCode.none, members=members)
 
 
 def _leave(broker: Broker, group_id: str, member: Any) -> ErrorCode:
@@ -168,17 +175,18 @@ def offset_commit(broker: Broker, request: Any, context: RequestContext) -> Any:
     error_code = _commit(broker, request, offsets)
     topics = tuple(
         offset_commit_v9.OffsetCommitResponseTopic(
-            topic.name,
-            tuple(
+            name=topic.name,
+            partitions=tuple(
                 offset_commit_v9.OffsetCommitResponsePartition(
-                    partition.partition_index, refused[topic.name, partition.partition_index] or error_code
+                    partition_index=partition.partition_index,
+                    error_code=refused[topic.name, partition.partition_index] or error_code,
                 )
                 for partition in topic.partitions
             ),
         )
         for topic in request.topics
     )
-    return offset_commit_v9.OffsetCommitResponse(_NO_THROTTLE, topics)
+    return offset_commit_v9.OffsetCommitResponse(throttle_time=_NO_THROTTLE, topics=topics)
 
 
 def _check_commit(broker: Broker, topic: str, partition: Any) -> ErrorCode:
@@ -208,7 +216,7 @@ def _commit(broker: Broker, request: Any, offsets: Mapping[TopicPartition, Offse
 def offset_fetch(broker: Broker, request: Any, context: RequestContext) -> Any:
     """Null topics are all that the group has committed; of those named, -1 is the offset of one never committed."""
     groups = tuple(_fetch_group(broker, group) for group in request.groups)
-    return offset_fetch_v9.OffsetFetchResponse(_NO_THROTTLE, groups)
+    return offset_fetch_v9.OffsetFetchResponse(throttle_time=_NO_THROTTLE, groups=groups)
 
 
 def _fetch_group(broker: Broker, group: Any) -> Any:
@@ -221,11 +229,14 @@ def _fetch_group(broker: Broker, group: Any) -> Any:
         wanted = {topic.name: topic.partition_indexes for topic in group.topics}
     topics = tuple(
         offset_fetch_v9.OffsetFetchResponseTopics(
-            name, tuple(_fetched(partition, offsets.get((name, partition), _NO_OFFSET)) for partition in partitions)
+            name=name,
+            partitions=tuple(
+                _fetched(partition, offsets.get((name, partition), _NO_OFFSET)) for partition in partitions
+            ),
         )
         for name, partitions in wanted.items()
     )
-    return offset_fetch_v9.OffsetFetchResponseGroup(group.group_id, topics)
+    return offset_fetch_v9.OffsetFetchResponseGroup(group_id=group.group_id, topics=topics)
 
 
 def _fetched(partition: int, committed: OffsetCommitValue) -> Any:
@@ -246,7 +257,7 @@ def describe_groups(broker: Broker, request: Any, context: RequestContext) -> An
         _described(group_id, broker.groups.describe(group_id), context.header.api_version)
         for group_id in request.groups
     )
-    return describe_groups_v6.DescribeGroupsResponse(_NO_THROTTLE, groups)
+    return describe_groups_v6.DescribeGroupsResponse(throttle_time=_NO_THROTTLE, groups=groups)
 
 
 def _described(group_id: str, group: GroupDescription | None, api_version: int) -> Any:
@@ -294,5 +305,13 @@ def list_groups(broker: Broker, request: Any, context: RequestContext) -> Any:
         group = broker.groups.describe(group_id)
         if group is None or (states and group.state.lower() not in states) or (types and _CLASSIC not in types):
             continue
-        groups.append(list_groups_v5.ListedGroup(group_id, group.metadata.protocol_type, group.state, _CLASSIC))
-    return list_groups_v5.ListGroupsResponse(_NO_THROTTLE, ErrorCode.none, tuple(groups))
+        listed = list_groups_v5.ListedGroup(
+            group_id=group_id,
+            protocol_type=group.metadata.protocol_type,
+            group_state=group.state,
+            group_type=_CLASSIC,
+        )
+        groups.append(listed)
+    return list_groups_v5.ListGroupsResponse(
+        throttle_time=_NO_THROTTLE, error_code=ErrorCode.none, groups=tuple(groups)
+    )
