@@ -67,7 +67,10 @@ class Source(Protocol):
 
 
 class LivePlot:
-    """Runs `source` and shows `pictures` until stopped, or for `limit_s`. `start` may be called again afterwards."""
+    """Runs `source` and shows `pictures` until stopped, or for `limit_s`; `at_end` comes after the last frame.
+
+    `start` may be called again afterwards.
+    """
 
     def __init__(
         self,
@@ -77,12 +80,14 @@ class LivePlot:
         *,
         limit_s: float = LIMIT_S,
         frames_per_s: float = FRAMES_PER_S,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.limit_s = limit_s
         self.error: BaseException | None = None
         self._source = source
         self._period_s = 1 / frames_per_s
+        self._at_end = at_end
         self._renderers = [FrameRenderer(picture.figure, picture.moving) for picture in pictures]
         self.images = [
             self._image(picture, renderer) for picture, renderer in zip(pictures, self._renderers, strict=True)
@@ -147,6 +152,7 @@ class LivePlot:
         try:
             self._source.finish(end)
             self._send([True] * len(self.images))
+            self._at_end()
         except BaseException as error:
             self.error = self.error or error
 

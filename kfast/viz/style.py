@@ -16,6 +16,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from kfast.lab.mode_comparison import LABELS
+
 # Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision.
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -44,10 +46,10 @@ class ModeStyle:
 
 
 MODE_STYLES: dict[str, ModeStyle] = {
-    "read_send": ModeStyle("read+send", ORANGE, "s", ":"),
-    "mmap_send": ModeStyle("mmap+send", REDDISH_PURPLE, "D", "-."),
-    "sendfile": ModeStyle("sendfile", BLUISH_GREEN, "o", "-"),
-    "splice": ModeStyle("splice", SKY_BLUE, "^", "--"),
+    "read_send": ModeStyle(LABELS["read_send"], ORANGE, "s", ":"),
+    "mmap_send": ModeStyle(LABELS["mmap_send"], REDDISH_PURPLE, "D", "-."),
+    "sendfile": ModeStyle(LABELS["sendfile"], BLUISH_GREEN, "o", "-"),
+    "splice": ModeStyle(LABELS["splice"], SKY_BLUE, "^", "--"),
 }
 
 RC: Any = {

@@ -20,7 +20,7 @@ from kfast.viz import style
 WIDTH_PX, HEIGHT_PX = 800, 330
 WINDOW_S = 30.0
 LABEL_LEVELS = 3
-LABEL_CHARACTER_PX = 8.0
+LABEL_CHARACTER_PX = 8.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Point:
     consume_mb_per_s: float
     cpu_s_per_gb: float | None
     copy_mode: str
+    batch_records: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""What stays of a run: sentences, and a figure that a saved notebook, GitHub or a page made by nbconvert shows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from statistics import median
+
+from kfast.lab.mode_comparison import ModeComparison
+from kfast.viz import style
+from kfast.viz.comparison_figure import comparison_figure
+from kfast.viz.frames import stack
+from kfast.viz.time_figure import TimeFigure, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardResult:
+    """What was measured up to one moment. Shown as figure and sentences; `sentences` alone for those who read code."""
+
+    timeline: Timeline
+    comparison: ModeComparison | None
+    way_png: bytes
+    remarks: Sequence[str] = field(default=())
+
+    @property
+    def sentences(self) -> list[str]:
+        words = [] if self.comparison is None else [self.comparison.sentence()]
+        return [*words, *mode_sentences(self.timeline), *self.remarks]
+
+    def png(self) -> bytes:
+        """The whole run over time, the comparison if there was one, and the way of the data at the end."""
+        pictures = []
+        if self.comparison is not None and self.comparison.results:
+            pictures.append(style.to_png(comparison_figure(self.comparison)))
+        if self.timeline.points:
+            time_figure = TimeFigure(window_s=None)
+            time_figure.show(self.timeline)
+            pictures.append(style.to_png(time_figure.figure))
+        return stack([*pictures, self.way_png])
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        png = base64.b64encode(self.png()).decode()
+        words = " ".join(self.sentences)
+        paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
+        # JupyterLab shows no alternative text for image/png, so the image is in HTML as well.
+        image = f"<img alt='{escape(words, quote=True)}' src='data:image/png;base64,{png}' style='max-width:100%'>"
+        return {"text/html": paragraphs + image, "image/png": png, "text/plain": "\n".join(self.sentences)}
+
+    def __repr__(self) -> str:
+        return f"DashboardResult({len(self.timeline.points)} samples)"
+
+
+def mode_sentences(timeline: Timeline) -> list[str]:
+    """For each copy mode that was at work, what the samples say."""
+    if not timeline.points:
+        return ["Nothing has been measured yet."]
+    return [
+        _mode_sentence(mode, timeline)
+        for mode in style.MODE_STYLES
+        if any(point.copy_mode == mode and point.cpu_s_per_gb is not None for point in timeline.points)
+    ]
+
+
+def _mode_sentence(mode: str, timeline: Timeline) -> str:
+    points = [point for point in timeline.points if point.copy_mode == mode]
+    cpu = [point.cpu_s_per_gb for point in points if point.cpu_s_per_gb is not None]
+    return (
+        f"{style.mode_label(mode)}, median of {len(cpu)} samples under all settings that were tried: "
+        f"{median(cpu):.2f} broker CPU seconds per GB, "
+        f"{median(point.produce_mb_per_s for point in points):,.0f} MB/s produced, "
+        f"{median(point.consume_mb_per_s for point in points):,.0f} MB/s consumed."
+    )

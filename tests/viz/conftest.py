@@ -1,0 +1,93 @@
+"""A workload whose counters follow from its settings, a quarter of a second a sample: what is shown is then known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from kfast.errors import KfastError
+from kfast.lab.data_way import Traffic
+from kfast.lab.reading import Reading
+
+CPU_S_PER_GB = {"read_send": 0.9, "mmap_send": 0.8, "sendfile": 0.3, "splice": 0.35}
+CONSUME_BYTES_PER_S = 1_000_000_000
+STEP_S = 0.25
+
+
+@dataclass(frozen=True)
+class FakeSample:
+    elapsed_s: float
+    produced_bytes: int
+    consumed_bytes: int
+    cpu_s: float
+    copy_mode: str
+
+
+class FakeWorkload:
+    """Counts up by a quarter of a second with every sample."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = dict(settings)
+        self.changes: list[dict[str, Any]] = []
+        self.is_stopped = False
+        self.failure: Exception | None = None
+        self._elapsed_s = self._produced = self._consumed = self._cpu_s = 0.0
+
+    def set(self, **settings: Any) -> None:
+        if settings.get("copy_mode") == "splice" and self.settings["client"] == "confluent":
+            raise KfastError("no splice today")
+        self.changes.append(settings)
+        self.settings.update(settings)
+
+    def sample(self) -> FakeSample:
+        if self.failure is not None:
+            raise self.failure
+        mode, workload = self.settings["copy_mode"], self.settings["workload"]
+        self._elapsed_s += STEP_S
+        if workload != "produce":
+            self._consumed += CONSUME_BYTES_PER_S * STEP_S
+            self._cpu_s += CPU_S_PER_GB[mode] * CONSUME_BYTES_PER_S * STEP_S / 1e9
+        if workload != "reread":
+            self._produced += self.settings["batch_records"] * 1000 * STEP_S
+        return FakeSample(self._elapsed_s, int(self._produced), int(self._consumed), self._cpu_s, mode)
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+def fake_reading(before: FakeSample, after: FakeSample) -> Reading:
+    elapsed_s = after.elapsed_s - before.elapsed_s
+    produced = after.produced_bytes - before.produced_bytes
+    consumed = after.consumed_bytes - before.consumed_bytes
+    traffic = Traffic(
+        after.copy_mode,
+        received_bytes_per_s=produced / elapsed_s,
+        appended_bytes_per_s=produced / elapsed_s,
+        sent_bytes_per_s={after.copy_mode: consumed / elapsed_s},
+        consumed_bytes_per_s=consumed / elapsed_s,
+        unflushed_bytes=after.produced_bytes,
+        dirty_bytes=2 * after.produced_bytes,
+    )
+    cpu_s = after.cpu_s - before.cpu_s
+    cores = {"broker": cpu_s / elapsed_s, "producer": 0.5, "consumer": 0.95}
+    return Reading(elapsed_s, produced, consumed, produced + consumed, cpu_s, cores, 2, "consumer CPU", traffic)
+
+
+@pytest.fixture
+def open_workload():
+    """Opens fake workloads, and keeps them in `.opened`."""
+
+    def opener(settings: Mapping[str, Any]) -> FakeWorkload:
+        opener.opened.append(FakeWorkload(settings))
+        return opener.opened[-1]
+
+    opener.opened = []
+    return opener
+
+
+@pytest.fixture
+def read():
+    return fake_reading
