@@ -109,6 +109,16 @@ class InvalidRequestError(KfastError):
     error_code = 42
 
 
+class PolicyViolationError(KfastError):
+    """A request beyond what one request may ask for."""
+
+    error_code = 44
+
+
+class TransactionalIdAuthorizationError(KfastError):
+    error_code = 53
+
+
 class KafkaStorageError(KfastError):
     """The disk did not do what it was asked to."""
 
@@ -117,6 +127,10 @@ class KafkaStorageError(KfastError):
 
 class GroupMaxSizeReachedError(KfastError):
     error_code = 81
+
+
+class TopicDeletionDisabledError(KfastError):
+    error_code = 73
 
 
 class FencedLeaderEpochError(KfastError):

@@ -20,6 +20,7 @@ from kfast.broker.config import BrokerConfig
 from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, write_voters
 from kfast.broker.metadata_image import MetadataDelta, MetadataImage, PartitionImage, TopicImage
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
+from kfast.broker.topic_names import CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS
 from kfast.clock import Clock
 from kfast.errors import (
     FencedLeaderEpochError,
@@ -49,11 +50,9 @@ from kfast.record.metadata_records import (
 
 logger = logging.getLogger(__name__)
 
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
-CLUSTER_METADATA_TOPIC = "__cluster_metadata"
-
 _FIRST_EPOCH = 1
 _METADATA_VERSION = 25  # 4.0-IV3: the lowest that 4.0 and all later Kafkas start with
+_PRODUCER_ID_BLOCK = 1000  # ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE
 _UNASSIGNED_DIRECTORY = uuid.UUID(int=1)  # DirectoryId.UNASSIGNED, for a directory without an id
 _MAX_BATCH_SIZE = 8 << 20  # KafkaRaftClient.MAX_BATCH_SIZE_BYTES
 _NO_RETENTION = LogConfig(max_message_bytes=_MAX_BATCH_SIZE, retention_ms=-1, segment_ms=NEVER)
@@ -80,6 +79,7 @@ class MetadataLog:
         self._clock = clock
         self._logs = logs
         self._lock = threading.Lock()
+        self._producer_ids = range(0)
 
     @classmethod
     def open(cls, directory: str | Path, logs: LogManager, config: BrokerConfig, clock: Clock) -> Self:
@@ -198,9 +198,20 @@ class MetadataLog:
     def allocate_producer_ids(self, count: int) -> range:
         """Return ids that were never handed out and never will be again, whatever crashes."""
         with self._lock:
-            first = self.image.next_producer_id
-            self.image = self._write(ProducerIdsRecord(self.node_id, 0, first + count)).build()
-            return range(first, first + count)
+            return self._allocate_producer_ids(count)
+
+    def next_producer_id(self) -> int:
+        """Return one new producer id. Ids are allocated by the thousand, as Kafka's broker does: one record a block."""
+        with self._lock:
+            if not self._producer_ids:
+                self._producer_ids = self._allocate_producer_ids(_PRODUCER_ID_BLOCK)
+            producer_id, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
+            return producer_id
+
+    def _allocate_producer_ids(self, count: int) -> range:
+        first = self.image.next_producer_id
+        self.image = self._write(ProducerIdsRecord(self.node_id, 0, first + count)).build()
+        return range(first, first + count)
 
     def close(self) -> None:
         self._log.close()
