@@ -135,6 +135,10 @@ def _no_tiered_storage(is_enabled: bool) -> str | None:
     return "Tiered Storage functionality is disabled in the broker." if is_enabled else None
 
 
+def _plaintext_address(listener: str) -> str | None:
+    return None if re.fullmatch(r"PLAINTEXT://[^,]+:[0-9]{1,5}", listener) else "Must be one PLAINTEXT://host:port"
+
+
 _BOOLEAN, _STRING, _INT = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT
 _LONG, _DOUBLE, _LIST = ConfigType.LONG, ConfigType.DOUBLE, ConfigType.LIST
 
@@ -254,11 +258,9 @@ def _static(name: str, type: ConfigType, default: str | None, documentation: str
 _BROKER_KEYS = (
     # Who and where
     _static("node.id", _INT, "1", "This node's number, as clients see it.", minimum=0),
-    _static("listeners", _STRING, None, "The address the broker listens on."),
-    _static("advertised.listeners", _STRING, None, "The address the broker tells its clients to connect to."),
-    _static("log.dirs", _STRING, None, "The directory that holds the partitions."),
-    _static("log.retention.check.interval.ms", _LONG, "300000",
-            "How often the broker looks for segments that retention allows it to delete.", minimum=1),
+    _static("advertised.listeners", _STRING, None,
+            "The address clients are told to connect to, as PLAINTEXT://host:port; by default the one they came to.",
+            check=_plaintext_address),
     # What a connection may ask for
     _static("socket.request.max.bytes", _INT, str(100 << 20),
             "The largest request that is read; a larger one costs its connection.", minimum=1),
@@ -283,6 +285,9 @@ _BROKER_KEYS = (
     _static("group.min.session.timeout.ms", _INT, "6000", "The shortest session time-out a member may ask for."),
     _static("group.max.session.timeout.ms", _INT, "1800000", "The longest session time-out a member may ask for."),
     _static("group.max.size", _INT, str(MAX_INT), "The most members a group may have.", minimum=1),
+    # Periodic work
+    _static("log.retention.check.interval.ms", _LONG, "300000",
+            "How often the broker looks for segments that retention allows it to delete.", minimum=1),
     # What is studied here: never persisted, so that a directory goes to Apache Kafka and back without them
     ConfigKey("kfast.copy.mode", _STRING, "sendfile",
               "How record bytes get from the log to the socket. Takes effect at the next slice of a response.",

@@ -195,23 +195,18 @@ class MetadataLog:
             for topic in changed:
                 self._update_log_configs(topic)
 
-    def allocate_producer_ids(self, count: int) -> range:
-        """Return ids that were never handed out and never will be again, whatever crashes."""
-        with self._lock:
-            return self._allocate_producer_ids(count)
-
     def next_producer_id(self) -> int:
-        """Return one new producer id. Ids are allocated by the thousand, as Kafka's broker does: one record a block."""
+        """Return an id that was never handed out and never will be again, whatever crashes.
+
+        Ids are set aside by the thousand, as in Kafka's brokers: one record a block, written before its first id goes.
+        """
         with self._lock:
             if not self._producer_ids:
-                self._producer_ids = self._allocate_producer_ids(_PRODUCER_ID_BLOCK)
+                first = self.image.next_producer_id
+                self._producer_ids = range(first, first + _PRODUCER_ID_BLOCK)
+                self.image = self._write(ProducerIdsRecord(self.node_id, 0, self._producer_ids.stop)).build()
             producer_id, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
             return producer_id
-
-    def _allocate_producer_ids(self, count: int) -> range:
-        first = self.image.next_producer_id
-        self.image = self._write(ProducerIdsRecord(self.node_id, 0, first + count)).build()
-        return range(first, first + count)
 
     def close(self) -> None:
         self._log.close()

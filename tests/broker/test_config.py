@@ -122,6 +122,12 @@ def test_typed_values_reach_the_log_config() -> None:
             "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1",
         ),
         ("retention.ms", "", "Invalid value  for configuration retention.ms: Not a number of type LONG"),
+        (
+            "leader.replication.throttled.replicas",
+            "x",
+            "Invalid value x for configuration leader.replication.throttled.replicas: must be the literal '*' or a "
+            "list of replicas: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+        ),
         ("flush.messages", "1_0", "Invalid value 1_0 for configuration flush.messages: Not a number of type LONG"),
     ],
 )
@@ -158,6 +164,14 @@ def test_an_unknown_command_line_key_is_refused_and_a_topic_key_is_explained() -
         BrokerConfig({"retention.ms": "1"})
 
 
+@pytest.mark.parametrize(
+    "listener", ["host:9092", "SSL://host:9092", "PLAINTEXT://host", "PLAINTEXT://a:1,PLAINTEXT://b:2"]
+)
+def test_advertised_listeners_are_one_plaintext_address(listener: str) -> None:
+    with pytest.raises(InvalidConfigError, match="PLAINTEXT://host:port"):
+        BrokerConfig({"advertised.listeners": listener})
+
+
 def test_copy_mode_changes_at_once_and_back_to_the_command_line() -> None:
     config = BrokerConfig({"kfast.copy.mode": "mmap_send"})
     settings = config.transfer_settings
@@ -190,9 +204,10 @@ def test_broker_values_are_typed_and_cached_until_refreshed() -> None:
 
 def test_what_came_about_at_start_counts_as_static() -> None:
     config = BrokerConfig()
-    config.note_static("advertised.listeners", "PLAINTEXT://127.0.0.1:4711")
-    entry = next(entry for entry in config.describe_broker("1") if entry.key.name == "advertised.listeners")
-    assert (entry.value, entry.source) == ("PLAINTEXT://127.0.0.1:4711", ConfigSource.STATIC_BROKER)
+    config.note_static("node.id", "7")
+    entry = next(entry for entry in config.describe_broker("7") if entry.key.name == "node.id")
+    assert (entry.value, entry.source) == ("7", ConfigSource.STATIC_BROKER)
+    assert config.broker_resource == "7"
 
 
 def test_cluster_default_describes_only_what_is_set() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import kfast
 from kfast.broker.config import BrokerConfig
 from kfast.broker.metadata_log import MetadataLog
+from kfast.broker.metadata_replay import replay
 from kfast.clock import ManualClock
 from kfast.errors import (
     FencedLeaderEpochError,
@@ -72,7 +70,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         metadata.alter_configs(TOPIC_RESOURCE, "events", {"retention.ms": None, "flush.messages": "1"})
         metadata.alter_configs(BROKER_RESOURCE, "", {"log.retention.ms": "7"})
         metadata.delete_topic("gone")
-        metadata.allocate_producer_ids(1000)
+        metadata.next_producer_id()
         written = metadata.image
         cluster_id = metadata.cluster_id
     with opened(tmp_path) as metadata:
@@ -130,25 +128,29 @@ def test_unknown_topics_are_named(tmp_path: Path) -> None:
             metadata.leader_epoch("nope", 0)
 
 
-def test_leader_epochs_of_clients_are_compared(tmp_path: Path) -> None:
-    with opened(tmp_path) as metadata:
-        metadata.create_topic("events", 1)
+def test_leader_epochs_of_clients_are_compared(tmp_path: Path, golden) -> None:
+    with opened(golden.extract("12-kraft", tmp_path) / "log") as metadata:
+        assert metadata.leader_epoch("events", 0) == 1
         metadata.check_leader_epoch("events", 0, -1)
-        metadata.check_leader_epoch("events", 0, 0)
+        metadata.check_leader_epoch("events", 0, 1)
         with pytest.raises(UnknownLeaderEpochError, match="epoch 3"):
             metadata.check_leader_epoch("events", 0, 3)
-    with opened_kafka_directory(tmp_path / "kafka") as metadata:
-        assert metadata.leader_epoch("events", 0) == 1
         with pytest.raises(FencedLeaderEpochError, match="it is 1"):
             metadata.check_leader_epoch("events", 0, 0)
 
 
 def test_producer_ids_are_never_handed_out_twice(tmp_path: Path) -> None:
     with opened(tmp_path) as metadata:
-        assert metadata.allocate_producer_ids(1000) == range(1000)
-        assert metadata.allocate_producer_ids(10) == range(1000, 1010)
+        assert [metadata.next_producer_id() for _ in range(1001)] == list(range(1001))
+        assert metadata.image.next_producer_id == 2000
     with opened(tmp_path) as metadata:
-        assert metadata.allocate_producer_ids(1000) == range(1010, 2010)
+        assert metadata.next_producer_id() == 2000
+
+
+def test_a_block_of_producer_ids_is_written_before_its_first_id_is_given(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        assert metadata.next_producer_id() == 0
+        assert replay(str(tmp_path / "__cluster_metadata-0")).image.next_producer_id == 1000
 
 
 def test_a_missing_partition_directory_is_made(tmp_path: Path) -> None:
@@ -191,34 +193,28 @@ def test_a_torn_tail_costs_only_the_torn_change(tmp_path: Path) -> None:
         assert list(metadata.topics) == ["whole", "next"]
 
 
-@contextlib.contextmanager
-def opened_kafka_directory(directory: Path) -> Iterator[MetadataLog]:
-    with tarfile.open(kfast.data_path("data", "golden", "12-kraft.tar.gz")) as archive:
-        archive.extractall(directory, filter="data")
-    with opened(directory / "log") as metadata:
-        yield metadata
-
-
-def test_a_stopped_kafkas_directory_opens_and_grows(tmp_path: Path) -> None:
-    manifest = json.loads(kfast.data_path("data", "golden", "manifest.json").read_text())["cases"]["12-kraft"]
-    with opened_kafka_directory(tmp_path) as metadata:
+def test_a_stopped_kafkas_directory_opens_and_grows(tmp_path: Path, golden) -> None:
+    case = golden.manifest["cases"]["12-kraft"]
+    directory = golden.extract("12-kraft", tmp_path) / "log"
+    with opened(directory) as metadata:
         assert metadata.cluster_id == "GorPxrYhRXe04ZUaJ0GI5w"
-        for name, expected in manifest["topics"].items():
+        for name, expected in case["topics"].items():
             assert len(metadata.topics[name].partitions) == expected["partitions"]
             assert metadata.configs(TOPIC_RESOURCE, name) == expected["configs"]
             for number in metadata.topics[name].partitions:
-                partition = manifest["logdirs"]["log"]["partitions"][f"{name}-{number}"]
+                partition = case["logdirs"]["log"]["partitions"][f"{name}-{number}"]
                 assert metadata._logs.get(name, number).log_end_offset == partition["end_offset"]
         metadata.create_topic("new", 1)
-    assert not (tmp_path / "log" / ".kafka_cleanshutdown").exists()
-    with opened(tmp_path / "log") as metadata:
-        assert set(metadata.topics) == {*manifest["topics"], "new"}
+    assert not (directory / ".kafka_cleanshutdown").exists()
+    with opened(directory) as metadata:
+        assert set(metadata.topics) == {*case["topics"], "new"}
 
 
-def test_a_static_quorum_stays_static(tmp_path: Path) -> None:
-    with opened_kafka_directory(tmp_path):
+def test_a_static_quorum_stays_static(tmp_path: Path, golden) -> None:
+    directory = golden.extract("12-kraft", tmp_path) / "log"
+    with opened(directory):
         pass
-    assert not list((tmp_path / "log" / "__cluster_metadata-0").glob("*.checkpoint"))
+    assert not list((directory / "__cluster_metadata-0").glob("*.checkpoint"))
 
 
 def test_a_directory_that_needs_other_nodes_is_refused_unchanged(tmp_path: Path) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from pathlib import Path
 
 import pytest
 
-import kfast
 from kfast.broker.metadata_replay import replay
 from kfast.errors import LogDirectoryError
 from kfast.record.builder import RecordBatchBuilder
@@ -38,14 +35,9 @@ def feature(name: str, level: int = 1) -> FeatureLevelRecord:
     return FeatureLevelRecord(name, level)
 
 
-def test_topics_ids_and_configs_of_a_kafka_directory_are_those_kafka_named(tmp_path: Path) -> None:
-    golden = kfast.data_path("data", "golden")
-    with tarfile.open(golden / "12-kraft.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    expected = json.loads((golden / "manifest.json").read_text())["cases"]["12-kraft"]["topics"]
-
-    image = replay(str(tmp_path / "log" / "__cluster_metadata-0")).image
-
+def test_topics_ids_and_configs_of_a_kafka_directory_are_those_kafka_named(golden) -> None:
+    expected = golden.manifest["cases"]["12-kraft"]["topics"]
+    image = replay(str(golden("12-kraft") / "log" / "__cluster_metadata-0")).image
     assert {
         topic.name: {
             "configs": dict(image.configs.get((TOPIC_RESOURCE, topic.name), {})),
