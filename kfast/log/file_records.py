@@ -36,7 +36,11 @@ SCAN_SIZE: Final = 1 << 20
 _HEADER: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi8xq")
 assert (BASE_OFFSET_POSITION, LENGTH_POSITION, _HEADER.size) == (0, 8, MAX_TIMESTAMP_POSITION + 8)
 
+# The same without the timestamp, which finding an offset does not need.
+_PLACE: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi")
+
 _unpack_header = _HEADER.unpack_from
+_unpack_place = _PLACE.unpack_from
 
 
 class FileRecords:
@@ -67,18 +71,23 @@ class FileRecords:
         """Copy bytes out of the file; fewer at its end."""
         return os.pread(self._file_pool.open(self.path).fd, size, position)
 
-    def find(self, offset: int, position: int, end: int) -> tuple[int, int] | None:
+    def find(self, offset: int, position: int, end: int, indexed_offset: int | None = None) -> tuple[int, int] | None:
         """Return (position, size) of the first batch from `position` on that ends at `offset` or after it.
 
-        None where no batch before `end` does. Raises CorruptRecordError where the headers lead nowhere.
+        None where no batch before `end` does. Raises CorruptRecordError where the headers lead nowhere, and where the
+        batch at `position` does not end at `indexed_offset`, as the index entry that led here says.
         """
         fd = self._file_pool.open(self.path).fd
         while position + HEADER_SIZE <= end:
             block = os.pread(fd, BLOCK_SIZE, position)
+            if indexed_offset is not None:
+                if not _ends_at(block, indexed_offset):
+                    raise CorruptRecordError(f"{self.path}: no batch at position {position} ends at {indexed_offset}")
+                indexed_offset = None
             last_start = min(len(block), end - position) - HEADER_SIZE
             start = 0
             while start <= last_start:
-                base_offset, length, last_offset_delta, _ = _unpack_header(block, start)
+                base_offset, length, last_offset_delta = _unpack_place(block, start)
                 if base_offset + last_offset_delta >= offset:
                     return position + start, length + LOG_OVERHEAD
                 if length < HEADER_SIZE - LOG_OVERHEAD:
@@ -88,6 +97,10 @@ class FileRecords:
                 return None
             position += start
         return None
+
+    def holds_entry(self, offset: int, position: int) -> bool:
+        """Whether a batch at `position` ends at `offset`, as an index entry says."""
+        return _ends_at(self.read(position, HEADER_SIZE), offset)
 
     def headers(self, position: int = 0, end: int | None = None) -> Iterator[BatchPosition]:
         """Yield the place, offsets and largest timestamp of each whole batch from `position` on, reading headers only.
@@ -156,3 +169,10 @@ class FileRecords:
 
     def __repr__(self) -> str:
         return f"FileRecords({os.path.basename(self.path)!r}, {self.size_bytes} bytes)"
+
+
+def _ends_at(block: bytes, offset: int) -> bool:
+    if len(block) < HEADER_SIZE:
+        return False
+    base_offset, _, last_offset_delta = _unpack_place(block)
+    return bool(base_offset + last_offset_delta == offset)

@@ -202,7 +202,7 @@ def _load_clean(segments: list[LogSegment]) -> None:
     end = last.position + last.size_bytes if last else 0
     if end < active.size_bytes:
         size = active.size_bytes
-        reason = active.recover(active.offset_index.last_entry().position)
+        reason = active.recover()
         logger.warning(
             "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
             *(active.records.path, active.size_bytes, size - active.size_bytes, reason),

@@ -33,18 +33,14 @@ class OffsetIndex(Index):
         self._offsets = array("i")  # relative to base_offset, as on disk
         self._positions = array("i")
 
-    def position_of(self, offset: int) -> int:
-        """Position to scan from for `offset`, which is not below the segment's base offset."""
-        if self.count < 0:
-            self.load()
-        entry = bisect_right(self._offsets, offset - self.base_offset)
-        return self._positions[entry - 1] if entry else 0
-
     def lookup(self, offset: int) -> OffsetPosition:
         """The entry with the largest offset not above `offset`; (base offset, 0) where there is none."""
-        self.load()
-        entry = bisect_right(self._offsets, offset - self.base_offset)
-        return self.entry(entry - 1) if entry else OffsetPosition(self.base_offset, 0)
+        if self.count < 0:
+            self.load()
+        number = bisect_right(self._offsets, offset - self.base_offset) - 1
+        if number < 0:
+            return OffsetPosition(self.base_offset, 0)
+        return OffsetPosition(self.base_offset + self._offsets[number], self._positions[number])
 
     def entry(self, number: int) -> OffsetPosition:
         self.load()

@@ -148,14 +148,16 @@ class LogSegment:
         The index leads close to it, a scan of headers does the rest. An index that leads astray (Kafka does not check
         those below the recovery point) is passed over, and the scan starts at the front.
         """
-        position = self.offset_index.position_of(offset)
+        indexed_offset, position = self.offset_index.lookup(offset)
         if position:
             with contextlib.suppress(CorruptRecordError):
-                found = self.records.find(offset, position, end)
-                if found is not None:
-                    return found
-            return self.records.find(offset, 0, end)
+                return self.records.find(offset, position, end, indexed_offset)
         return self.records.find(offset, 0, end)
+
+    def _position_before(self, offset: int) -> int:
+        """Where to scan from for `offset`, if not for the batch alone that holds it."""
+        entry = self.offset_index.lookup(max(offset, self.base_offset))
+        return entry.position if entry.position and self.records.holds_entry(*entry) else 0
 
     def max_timestamp(self) -> TimestampOffset:
         """The largest timestamp and the last offset of the first batch that has it; (-1, -1) where there is none."""
@@ -167,8 +169,7 @@ class LogSegment:
     def _max_timestamp_before(self, end: int) -> TimestampOffset:
         """The last entry of the time index, or what is later in the batches after it and before position `end`."""
         largest = self.time_index.last_entry() if len(self.time_index) else NO_TIMESTAMP_OFFSET
-        start = self.offset_index.position_of(max(largest.offset, self.base_offset))
-        for batch in self.records.headers(start, end):
+        for batch in self.records.headers(self._position_before(largest.offset), end):
             if batch.max_timestamp_ms > largest.timestamp_ms:
                 largest = TimestampOffset(batch.max_timestamp_ms, batch.last_offset)
         return largest
@@ -189,10 +190,9 @@ class LogSegment:
 
     def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
         """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
-        offset = max(self.time_index.lookup(timestamp_ms).offset, start_offset, self.base_offset)
-        for position, size, _, last_offset, max_timestamp_ms in self.records.headers(
-            self.offset_index.position_of(offset)
-        ):
+        offset = max(self.time_index.lookup(timestamp_ms).offset, start_offset)
+        headers = self.records.headers(self._position_before(offset))
+        for position, size, _, last_offset, max_timestamp_ms in headers:
             if max_timestamp_ms >= timestamp_ms and last_offset >= start_offset:
                 for record in RecordBatch(self.records.read(position, size)).records():
                     if record.timestamp_ms >= timestamp_ms and record.offset >= start_offset:
@@ -200,10 +200,11 @@ class LogSegment:
         return None
 
     def last_batch(self) -> BatchPosition | None:
-        """The last whole batch, found from the last index entry on; None in an empty segment."""
+        """The last batch before the end or whatever is no batch, found from the last index entry on; None without."""
         last = None
-        for batch in self.records.headers(self.offset_index.last_entry().position):
-            last = batch
+        with contextlib.suppress(CorruptRecordError):
+            for batch in self.records.headers(self.offset_index.last_entry().position):
+                last = batch
         return last
 
     def next_offset(self) -> int:
@@ -221,8 +222,8 @@ class LogSegment:
         self.offset_index.load()
         self.time_index.load()
         last = self.offset_index.last_entry()
-        if last.position > self.size_bytes:
-            raise CorruptIndexError(f"{self.offset_index.path}: {last} is beyond the log's {self.size_bytes} bytes")
+        if last.position and not self.records.holds_entry(*last):
+            raise CorruptIndexError(f"{self.offset_index.path}: {last} is not so in the log of {self.size_bytes} bytes")
         self._bytes_since_last_index_entry = self.size_bytes - last.position
         self._max_timestamp = None
 

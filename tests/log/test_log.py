@@ -1,0 +1,505 @@
+"""The log as its users see it: what is appended is read, in Kafka's bytes; retention and flushes happen."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kfast
+from kfast.errors import (
+    CorruptRecordError,
+    InvalidRecordError,
+    KafkaStorageError,
+    OffsetOutOfRangeError,
+    RecordBatchTooLargeError,
+    RecordTooLargeError,
+)
+from kfast.log.config import LogConfig
+from kfast.log.file_pool import FilePool
+from kfast.log.file_records import FileRecords
+from kfast.log.log import Log
+from kfast.log.results import TimestampOffset
+from kfast.record.batch import RecordBatch
+from kfast.record.batches import iter_batches
+from kfast.record.layout import TimestampType
+
+CONFIG_FIELDS = {
+    "index.interval.bytes": "index_interval_bytes",
+    "internal.segment.bytes": "segment_bytes",
+    "segment.ms": "segment_ms",
+}
+
+GOLDEN_CASES = ["01-plain", "02-codecs", "03-edge-records", "05-idempotent", "06-transactions", "11-time-index"]
+
+
+def golden_partitions(golden: Any, case: str) -> list[tuple[Path, LogConfig, dict[str, Any]]]:
+    """Return (directory, config, facts) of each partition of a case's topics."""
+    found = []
+    facts = golden.manifest["cases"][case]
+    for name, partition in facts["logdirs"]["log"]["partitions"].items():
+        topic = facts["topics"].get(name.rpartition("-")[0])
+        if topic is not None:
+            fields = {CONFIG_FIELDS[key]: int(value) for key, value in topic["configs"].items() if key in CONFIG_FIELDS}
+            found.append((golden(case) / "log" / name, LogConfig(max_message_bytes=1 << 30, **fields), partition))
+    assert found
+    return found
+
+
+def log_batches(directory: Path) -> list[RecordBatch]:
+    pool = FilePool(is_read_only=True)
+    paths = sorted(directory.glob("*.log"))
+    return [batch for path in paths for _, batch in FileRecords(str(path), pool, path.stat().st_size).batches()]
+
+
+def read_all(log: Log, max_bytes: int = 1 << 20) -> list[RecordBatch]:
+    batches, offset = [], log.log_start_offset
+    while offset < log.log_end_offset:
+        for batch in iter_batches(log.read(offset, max_bytes).records.read()):
+            batches.append(batch)
+            offset = batch.next_offset
+    return batches
+
+
+# The same bytes as Kafka
+
+
+@pytest.mark.parametrize("case", GOLDEN_CASES)
+def test_appending_kafkas_batches_again_makes_kafkas_files(golden: Any, tmp_path: Path, case: str) -> None:
+    for directory, config, _ in golden_partitions(golden, case):
+        log = Log.open(tmp_path / case / directory.name, config)
+        for batch in log_batches(directory):
+            info = log.append(bytes(batch.buffer), leader_epoch=batch.partition_leader_epoch)
+            assert (info.first_offset, info.last_offset) == (batch.base_offset, batch.last_offset)
+        log.close()
+        names = {path.name for path in directory.iterdir() if path.suffix in (".log", ".index", ".timeindex")}
+        assert {path.name for path in log.directory.iterdir()} == names
+        for name in names:
+            assert (log.directory / name).read_bytes() == (directory / name).read_bytes(), f"{directory.name}/{name}"
+
+
+@pytest.mark.parametrize("case", [*GOLDEN_CASES, "08-deleted"])
+def test_offsets_are_found_where_kafka_finds_them(golden: Any, tmp_path: Path, case: str) -> None:
+    for name, logdir in golden.manifest["cases"][case]["logdirs"].items():
+        for partition, facts in logdir["partitions"].items():
+            if not facts.get("lookups"):
+                continue
+            directory = tmp_path / case / name / partition
+            shutil.copytree(golden(case) / name / partition, directory)
+            log_start_offset = facts.get("log_start_offset") or 0
+            log = Log.open(directory, log_start_offset=log_start_offset, was_clean=True)  # with Kafka's own indexes
+            assert log.log_end_offset == facts["end_offset"]
+            for target, entry_offset, entry_position, base_offset, position, size in facts["lookups"]:
+                segment = max((s for s in log.segments if s.base_offset <= target), key=lambda s: s.base_offset)
+                assert segment.offset_index.lookup(target) == (entry_offset, entry_position)
+                found = segment.translate_offset(target, segment.size_bytes)
+                assert found == (None if position is None else (position, size))
+                if position is not None and target >= log.log_start_offset:
+                    batch = RecordBatch(log.read(target, 1).records.read())
+                    assert (batch.base_offset, batch.size_bytes) == (base_offset, size)
+
+
+@pytest.mark.parametrize("case", ["11-time-index", "03-edge-records", "04-log-append-time", "01-plain"])
+def test_timestamps_are_found_where_kafka_finds_them(golden: Any, tmp_path: Path, case: str) -> None:
+    answered = 0
+    for directory, config, facts in golden_partitions(golden, case):
+        shutil.copytree(directory, tmp_path / directory.name)
+        log = Log.open(tmp_path / directory.name, config)
+        for asked, offset, timestamp_ms, _ in facts.get("offsets_for_timestamps", []):
+            expected = TimestampOffset(timestamp_ms, offset) if offset >= 0 else None
+            assert log.offset_for_timestamp(asked) == expected
+            answered += 1
+        if facts.get("max_timestamp"):
+            offset, timestamp_ms, _ = facts["max_timestamp"]
+            expected = TimestampOffset(timestamp_ms, offset) if offset >= 0 else None
+            assert log.max_timestamp() == expected
+    assert answered or case != "11-time-index"
+
+
+# Append
+
+
+def test_it_works_with_only_a_directory(tmp_path: Path, make_batch: Any) -> None:
+    log = kfast.Log.open(tmp_path / "orders-0")
+    log.append(make_batch(3))
+    assert [batch.count for batch in read_all(log)] == [3]
+    log.close()
+    assert kfast.Log.open(tmp_path / "orders-0").log_end_offset == 3
+
+
+def test_append_stamps_offsets_and_epoch_and_nothing_else(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(5))
+    sent = bytes(make_batch(2) + make_batch(3))
+    info = log.append(bytearray(sent), leader_epoch=7)
+    assert (info.first_offset, info.last_offset, info.count, info.log_append_time_ms) == (5, 9, 5, -1)
+    written = log.read(5, 1 << 20).records.read()
+    first, second = iter_batches(written)
+    assert (first.base_offset, second.base_offset) == (5, 7)
+    assert {first.partition_leader_epoch, second.partition_leader_epoch} == {7}
+    assert first.is_valid()
+    assert second.is_valid()
+    unstamped = bytearray(written)
+    for batch, position in ((first, 0), (second, first.size_bytes)):
+        assert position + batch.size_bytes <= len(sent)
+        unstamped[position : position + 8] = sent[position : position + 8]
+        unstamped[position + 12 : position + 16] = sent[position + 12 : position + 16]
+    assert unstamped == sent
+
+
+def test_a_read_only_buffer_is_not_written_to(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(5))
+    sent = bytes(make_batch())
+    kept = bytes(bytearray(sent))
+    log.append(memoryview(sent))
+    assert sent == kept
+    assert RecordBatch(log.read(5, 1).records.read()).base_offset == 5
+
+
+def test_a_writable_buffer_is_stamped_in_place(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(5))
+    buffer = make_batch()
+    log.append(memoryview(buffer))
+    assert RecordBatch(buffer).base_offset == 5
+
+
+def test_log_append_time_is_the_clocks(open_log: Any, make_batch: Any, clock: Any) -> None:
+    log = open_log(message_timestamp_type=TimestampType.LOG_APPEND_TIME)
+    info = log.append(make_batch(2, timestamp_ms=5) + make_batch(1, timestamp_ms=6))
+    assert info.log_append_time_ms == clock.now_ms()
+    for batch in read_all(log):
+        assert batch.is_valid()
+        assert batch.timestamp_type is TimestampType.LOG_APPEND_TIME
+        assert {record.timestamp_ms for record in batch.records()} == {clock.now_ms()}
+    assert log.max_timestamp() == TimestampOffset(clock.now_ms(), 0)
+
+
+def test_what_is_refused_leaves_no_trace(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=5000, max_message_bytes=1000, cleanup_policy=frozenset({"compact"}))
+    log.append(make_batch(1))
+    size = log.size_bytes
+    damaged = make_batch(1)
+    damaged[-1] ^= 1
+    for records, error in (
+        (damaged, CorruptRecordError),
+        (make_batch(1)[:-1], CorruptRecordError),
+        (make_batch(1) + b"x", CorruptRecordError),
+        (b"", CorruptRecordError),
+        (make_batch(1, size=2000), RecordTooLargeError),
+        (make_batch(1) * 40, RecordBatchTooLargeError),
+        (make_batch(1, key=None), InvalidRecordError),
+    ):
+        with pytest.raises(error, match=r"\d"):
+            log.append(records)
+    assert (log.log_end_offset, log.size_bytes) == (1, size)
+    assert log.append(make_batch(1)).first_offset == 1
+
+
+def test_a_full_disk_leaves_no_trace(open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write may stop half way; the next one covers what it left, and a batch keeps its offset."""
+    log = open_log(index_interval_bytes=0)
+    log.append(make_batch(2))
+    real_pwrite = os.pwrite
+    failing_files: list[str] = []
+
+    def pwrite(fd: int, data: Any, position: int) -> int:
+        if os.readlink(f"/proc/self/fd/{fd}").endswith(failing_files[0]):
+            if len(data) > 50:
+                return real_pwrite(fd, bytes(data)[:50], position)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real_pwrite(fd, data, position)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    for name in (".log", ".timeindex"):
+        failing_files[:] = [name]
+        with pytest.raises(KafkaStorageError, match="No space left"):
+            log.append(make_batch(1, timestamp_ms=1_700_000_000_001))
+        assert log.log_end_offset == 2
+    monkeypatch.undo()
+    assert log.append(make_batch(1)).first_offset == 2
+    log.close()
+    assert [batch.base_offset for batch in log_batches(log.directory)] == [0, 2]
+    assert len(log.segments[0].offset_index) == 1
+
+
+# Roll
+
+
+def test_it_rolls_by_size_and_by_the_records_own_time(open_log: Any, make_batch: Any) -> None:
+    one = len(make_batch(1))
+    log = open_log(segment_bytes=3 * one, segment_ms=1000)
+    for _ in range(4):
+        log.append(make_batch(1, timestamp_ms=5000))
+    assert [segment.base_offset for segment in log.segments] == [0, 3]
+    log.append(make_batch(1, timestamp_ms=6000))
+    assert len(log.segments) == 2
+    log.append(make_batch(1, timestamp_ms=6001))
+    assert [segment.base_offset for segment in log.segments] == [0, 3, 5]
+
+
+def test_it_rolls_when_an_index_is_full(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_index_bytes=24, index_interval_bytes=0)  # three offset entries, one time entry and the last
+    for number in range(6):
+        log.append(make_batch(1, timestamp_ms=1000 + number))
+    assert [segment.base_offset for segment in log.segments] == [0, 2, 4]
+
+
+def test_roll_of_an_empty_segment_does_nothing(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.roll()
+    assert len(log.segments) == 1
+    log.append(make_batch(1))
+    log.roll()
+    log.roll()
+    assert [segment.base_offset for segment in log.segments] == [0, 1]
+
+
+# Read
+
+
+def test_every_offset_is_found_from_any_start(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=3000, index_interval_bytes=300)
+    for number in range(60):
+        log.append(make_batch(1 + number % 4))
+    for offset in range(log.log_end_offset):
+        batch = RecordBatch(log.read(offset, 1).records.read())
+        assert batch.base_offset <= offset <= batch.last_offset
+    assert [batch.count for batch in read_all(log, 500)] == [1 + number % 4 for number in range(60)]
+
+
+def test_the_first_batch_comes_whole_whatever_the_limit(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    first, second = make_batch(1, size=5000), make_batch(1, size=50)
+    log.append(first)
+    log.append(second)
+    assert len(log.read(0, 1).records) == len(first)
+    assert len(log.read(0, len(first) + 10).records) == len(first) + 10
+    assert len(log.read(0, 10, min_one_batch=False).records) == 0
+    assert len(log.read(0, 1 << 20).records) == len(first) + len(second)
+
+
+def test_at_the_end_there_is_an_empty_slice_and_beyond_it_an_error(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    assert len(log.read(0, 1000).records) == 0
+    log.append(make_batch(3))
+    found = log.read(3, 1000)
+    assert (len(found.records), found.high_watermark, found.last_stable_offset, found.log_start_offset) == (0, 3, 3, 0)
+    for offset in (-1, 4):
+        with pytest.raises(OffsetOutOfRangeError, match=rf"offset {offset} is not within 0\.\.3"):
+            log.read(offset, 1000)
+
+
+def test_a_read_stops_where_it_is_told_to(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=800)
+    sizes = [len(make_batch(2))] * 10
+    for _ in sizes:
+        log.append(make_batch(2))
+    assert len(log.segments) > 2
+    for up_to in range(0, 22, 2):
+        offset, total = 0, 0
+        while len(slice_ := log.read(offset, 1 << 20, up_to=up_to).records):
+            total += len(slice_)
+            offset = list(iter_batches(slice_.read()))[-1].next_offset
+        assert (offset, total) == (up_to, sum(sizes[: up_to // 2]))
+
+
+def test_an_index_that_leads_astray_is_passed_over(open_log: Any, make_batch: Any) -> None:
+    log = open_log(index_interval_bytes=300)
+    for _ in range(20):
+        log.append(make_batch(1))
+    log.close()
+    index = Path(log.segments[0].offset_index.path)
+    index.write_bytes(bytes.fromhex("00000003 00000123 00000007 00000777".replace(" ", "")))
+    again = open_log(index_interval_bytes=300, log_arguments={"recovery_point": 20, "was_clean": True})
+    assert again.log_end_offset == 20
+    for offset in range(20):
+        assert RecordBatch(again.read(offset, 1).records.read()).base_offset == offset
+
+
+# Flush
+
+
+def test_flush_messages_is_followed_live(open_log: Any, make_batch: Any) -> None:
+    log = open_log(flush_messages=3)
+    for end, flushed in ((1, 0), (2, 0), (3, 3), (4, 3)):
+        log.append(make_batch(1))
+        assert (log.log_end_offset, log.recovery_point) == (end, flushed)
+    assert log.unflushed_bytes == len(make_batch(1))
+    log.update_config(LogConfig(flush_messages=1))
+    log.append(make_batch(1))
+    assert (log.recovery_point, log.unflushed_bytes) == (5, 0)
+
+
+def test_flush_ms_is_followed_live(open_log: Any, make_batch: Any, clock: Any) -> None:
+    log = open_log(flush_ms=1000)
+    log.append(make_batch(1))
+    clock.advance(999)
+    assert log.recovery_point == 0
+    log.append(make_batch(1))
+    clock.advance(1)
+    assert log.recovery_point == 2
+    clock.advance(5000)
+    log.append(make_batch(1))
+    log.update_config(LogConfig(flush_ms=10))
+    clock.advance(10)
+    assert log.recovery_point == 3
+    log.update_config(LogConfig())
+    log.append(make_batch(1))
+    clock.advance(1_000_000)
+    assert log.recovery_point == 3
+    log.update_config(LogConfig(flush_ms=10))
+    clock.advance(10)
+    assert log.recovery_point == 4
+
+
+def test_a_rolled_segment_is_flushed_off_the_produce_path(open_log: Any, make_batch: Any, clock: Any) -> None:
+    log = open_log(segment_bytes=2 * len(make_batch(1)))
+    for _ in range(3):
+        log.append(make_batch(1))
+    assert (log.recovery_point, log.unflushed_bytes) == (0, log.size_bytes)
+    clock.advance(0)
+    assert (log.recovery_point, log.unflushed_bytes) == (2, len(make_batch(1)))
+
+
+# Retention
+
+
+def test_retention_by_size_and_by_start_offset(open_log: Any, make_batch: Any) -> None:
+    one = len(make_batch(1))
+    log = open_log(segment_bytes=2 * one, retention_bytes=3 * one)
+    for _ in range(9):
+        log.append(make_batch(1))
+    assert log.delete_old_segments() == 3
+    assert (log.log_start_offset, log.size_bytes) == (6, 3 * one)
+    with pytest.raises(OffsetOutOfRangeError):
+        log.read(5, 1000)
+    log.increment_log_start_offset(7)
+    assert log.delete_old_segments() == 0
+    log.increment_log_start_offset(9)
+    assert log.delete_old_segments() == 1
+    assert (log.log_start_offset, log.segments[0].base_offset, log.log_end_offset) == (9, 8, 9)
+    with pytest.raises(OffsetOutOfRangeError, match="offset 10 is not within"):
+        log.increment_log_start_offset(10)
+
+
+def test_retention_by_time_rolls_the_active_segment(open_log: Any, make_batch: Any, clock: Any) -> None:
+    log = open_log(retention_ms=1000)
+    log.append(make_batch(2, timestamp_ms=clock.now_ms()))
+    clock.advance(1000)
+    assert log.delete_old_segments() == 0
+    clock.advance(1)
+    assert log.delete_old_segments() == 1
+    assert (log.log_start_offset, log.log_end_offset, log.size_bytes) == (2, 2, 0)
+    assert sorted(path.name for path in log.directory.iterdir()) == [
+        f"{2:020d}{suffix}" for suffix in (".index", ".log", ".timeindex")
+    ]
+    assert log.append(make_batch(1)).first_offset == 2
+
+
+def test_a_slice_in_flight_outlives_its_segment(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=len(make_batch(1)), retention_bytes=0)
+    log.append(make_batch(1, size=90))
+    expected = log.read(0, 1 << 20).records.read()
+    in_flight = log.read(0, 1 << 20).records
+    log.append(make_batch(1))
+    assert log.delete_old_segments() >= 1
+    assert not (log.directory / "00000000000000000000.log").exists()
+    assert in_flight.read() == expected
+
+
+def test_a_slice_in_flight_outlives_its_log(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(1))
+    in_flight = log.read(0, 1 << 20).records
+    expected = in_flight.read()
+    log.delete()
+    assert not log.directory.exists()
+    assert in_flight.read() == expected
+    with pytest.raises(KafkaStorageError):
+        log.read(0, 1000)
+    with pytest.raises(KafkaStorageError):
+        log.append(make_batch(1))
+
+
+# Truncate, close, listen
+
+
+@pytest.mark.parametrize("offset", [0, 1, 7, 8, 15, 16, 17])
+def test_truncate_leaves_what_appending_less_would_have_left(
+    open_log: Any, make_batch: Any, tmp_path: Path, offset: int
+) -> None:
+    sizes = {"segment_bytes": 1200, "index_interval_bytes": 200}
+    log, less = open_log(**sizes), open_log(tmp_path / "less-0", **sizes)
+    for number in range(8):
+        batch = make_batch(2, timestamp_ms=1000 + 7 * number % 5)
+        log.append(batch)
+        if 2 * number + 1 < offset:
+            less.append(batch)
+    log.flush()
+    log.truncate_to(offset)
+    assert log.log_end_offset == less.log_end_offset
+    assert log.recovery_point <= log.log_end_offset
+    log.append(make_batch(2))
+    less.append(make_batch(2))
+    log.close()
+    less.close()
+    names = sorted(path.name for path in less.directory.iterdir())
+    assert sorted(path.name for path in log.directory.iterdir()) == names
+    for name in names:
+        if not name.endswith(".timeindex"):  # a rolled segment's last entry stays, as in Kafka
+            assert (log.directory / name).read_bytes() == (less.directory / name).read_bytes()
+
+
+def test_a_closed_log_takes_nothing_and_close_twice_is_fine(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(1))
+    log.close()
+    log.close()
+    assert log.unflushed_bytes == 0
+    for call in (lambda: log.append(make_batch(1)), log.roll, log.delete_old_segments):
+        with pytest.raises(KafkaStorageError, match="closed"):
+            call()
+
+
+def test_listeners_hear_of_appends_that_can_be_read(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    heard: list[int] = []
+
+    class Waiter:
+        def wake(self) -> None:
+            heard.append(log.log_end_offset)
+
+    waiter = Waiter()
+    log.add_listener(waiter.wake)
+    log.append(make_batch(2))
+    log.append(make_batch(1))
+    log.remove_listener(waiter.wake)
+    log.append(make_batch(1))
+    assert heard == [2, 3]
+    log.add_listener(waiter.wake)
+    log.close()
+    assert heard == [2, 3, 4]
+
+
+def test_reopening_goes_on_with_the_same_index_distances(open_log: Any, make_batch: Any, tmp_path: Path) -> None:
+    whole = open_log(tmp_path / "whole-0", index_interval_bytes=500)
+    for number in range(40):
+        whole.append(make_batch(1, timestamp_ms=1000))
+        log = open_log(index_interval_bytes=500, log_arguments={"recovery_point": number})
+        log.append(make_batch(1, timestamp_ms=1000))
+        log.close()
+    whole.close()
+    for name in ("00000000000000000000.log", "00000000000000000000.index"):
+        assert (log.directory / name).read_bytes() == (whole.directory / name).read_bytes()
+
+
+def test_repr_says_what_it_is(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(2))
+    assert repr(log) == f"Log('orders-0', offsets 0..2, 1 segments, {log.size_bytes} bytes)"
