@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"arguments after -- go on to JupyterLab, and {options.command} starts none: {' '.join(rest)}")
     try:
         return int(options.function(options))
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (KfastError, OSError, ValueError) as error:
         print(f"kfast {options.command}: {error}", file=sys.stderr)
         return 1
@@ -165,10 +168,16 @@ def _dump_log(options: argparse.Namespace) -> int:
 
     from kfast.log.dump import dump, is_invalid, to_line
 
-    has_invalid = False
+    has_invalid, file = False, None
     for entry in dump(options.paths, deep=options.deep):
         has_invalid |= is_invalid(entry)
-        print(json.dumps(entry) if options.json else to_line(entry))
+        if options.json:
+            print(json.dumps(entry))
+            continue
+        if entry.get("file", file) != file:
+            file = entry["file"]
+            print(f"{file}:")
+        print(to_line(entry))
     return int(has_invalid)
 
 

@@ -1,0 +1,144 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import kfast
+from kfast.cli import main
+from kfast.lab import notebooks
+from kfast.record.builder import RecordBatchBuilder
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Path:
+    log = kfast.Log.open(tmp_path / "orders-0")
+    builder = RecordBatchBuilder()
+    builder.append(b"key", b"value", 1_700_000_000_000, [("name", b"header")])
+    builder.append(None, None, 1_700_000_000_001)
+    log.append(builder.build())
+    log.close()
+    return tmp_path / "orders-0" / f"{0:020d}.log"
+
+
+@pytest.mark.parametrize("command", ["lab", "serve", "dump-log", "doctor", "bench"])
+def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"kfast {command}" in capsys.readouterr().out.partition("examples:")[2]
+
+
+def test_no_command_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "usage: kfast" in capsys.readouterr().err
+
+
+def test_dump_log_prints_one_json_object_a_line(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dump-log", "--json", "--deep", str(log_file)]) == 0
+    batch, *records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (batch["type"], batch["count"], batch["position"], batch["is_valid"]) == ("batch", 2, 0, True)
+    assert [record["value"] for record in records] == ["dmFsdWU=", None]
+    assert records[0]["headers"] == [["name", "aGVhZGVy"]]
+
+
+def test_dump_log_of_a_damaged_file_prints_what_is_readable_and_ends_with_1(
+    log_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = log_file.read_bytes()
+    log_file.write_bytes(whole + whole[:70])
+    assert main(["dump-log", "--json", str(log_file)]) == 1
+    output = capsys.readouterr()
+    first = json.loads(output.out.splitlines()[0])
+    assert (first["type"], first["is_valid"]) == ("batch", True)
+    assert str(log_file) in output.out + output.err
+    assert str(len(whole)) in output.out + output.err
+
+
+def test_dump_log_for_people_names_offsets_and_position(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dump-log", "--deep", str(log_file)]) == 0
+    text = capsys.readouterr().out
+    assert "position" in text
+    assert "value" in text
+
+
+def test_dump_log_of_nothing_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dump-log", str(tmp_path / "nothing")]) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("kfast dump-log: ")
+    assert "nothing" in errors
+    assert errors.count("\n") == 1
+
+
+def test_doctor_says_what_this_machine_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "copy mode sendfile" in text
+    assert main(["doctor", "--json"]) == 0
+    findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["copy mode read_send"]["is_available"] is True
+    assert findings["Python"]["detail"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+class BecameJupyterLab(Exception):
+    """What os.execv is replaced by, for it does not return."""
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    commands: list[list[str]] = []
+
+    def execv(program: str, command: list[str]) -> None:
+        commands.append(command)
+        raise BecameJupyterLab
+
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    return commands
+
+
+def test_lab_in_a_checkout_opens_its_notebooks_in_place(became: list[list[str]]) -> None:
+    with pytest.raises(BecameJupyterLab):
+        main(["lab"])
+    assert became == [[sys.executable, "-m", "jupyterlab", str(kfast.data_path("notebooks", "00_start_here.ipynb"))]]
+
+
+def test_lab_copies_what_is_missing_and_leaves_the_readers_own(
+    became: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "00_start_here.ipynb").write_text("mine")
+    with pytest.raises(BecameJupyterLab):
+        main(["lab", str(tmp_path), "--", "--no-browser", "--port=0"])
+    assert became[0][-3:] == [str(tmp_path / "00_start_here.ipynb"), "--no-browser", "--port=0"]
+    assert (tmp_path / "00_start_here.ipynb").read_text() == "mine"
+    assert (tmp_path / "02_zero_copy.ipynb").is_file()
+    assert not (tmp_path / "conftest.py").exists()
+    assert "copied to" in capsys.readouterr().out
+
+
+def test_lab_as_root_says_that_it_allows_root(
+    became: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(BecameJupyterLab):
+        main(["lab"])
+    assert became[0][-1] == "--allow-root"
+    assert "--allow-root" in capsys.readouterr().out
+
+
+def test_lab_without_jupyterlab_prints_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(notebooks.importlib.util, "find_spec", lambda name: None)
+    assert main(["lab"]) == 1
+    assert "pip install 'kfast[lab]'" in capsys.readouterr().err
+
+
+def test_arguments_after_two_dashes_are_for_the_lab_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", "--", "--no-browser"])
+    assert ended.value.code == 2
+    assert "doctor starts none" in capsys.readouterr().err
