@@ -1,0 +1,66 @@
+"""Open files: few enough, found again, and never closed under somebody who reads."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from kfast.file_slice import FileSlice
+from kfast.log.file_pool import FilePool, default_limit
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+    return [str(tmp_path / str(number)) for number in range(5)]
+
+
+def test_the_least_recently_used_file_goes_first(paths: list[str]) -> None:
+    pool = FilePool(limit=2)
+    first = pool.open(paths[0])
+    pool.open(paths[1])
+    assert pool.open(paths[0]) is first
+    pool.open(paths[2])
+    assert len(pool) == 2
+    assert pool.open(paths[0]) is first
+
+
+def test_a_slice_keeps_its_file_open_after_eviction(paths: list[str]) -> None:
+    pool = FilePool(limit=1)
+    in_flight = FileSlice(pool.open(paths[3]), 0, 1)
+    for path in paths:
+        pool.open(path)
+    os.unlink(paths[3])
+    assert in_flight.read() == b"3"
+    fd = in_flight.file.fd
+    del in_flight
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_a_discarded_file_is_opened_anew(paths: list[str]) -> None:
+    pool = FilePool()
+    old = pool.open(paths[0])
+    os.unlink(paths[0])
+    pool.discard(paths[0])
+    pool.discard(paths[0])
+    with pytest.raises(FileNotFoundError):
+        pool.open(paths[0])
+    assert pool.create(paths[0]) is not old
+    assert os.path.getsize(paths[0]) == 0
+
+
+def test_a_read_only_pool_cannot_write(paths: list[str]) -> None:
+    file = FilePool(is_read_only=True).open(paths[0])
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.pwrite(file.fd, b"x", 0)
+
+
+def test_the_limit_leaves_descriptors_to_others() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 16 <= default_limit() <= 16384
+    assert soft == resource.RLIM_INFINITY or default_limit() <= max(16, soft // 4)

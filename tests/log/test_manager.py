@@ -1,0 +1,221 @@
+"""Many logs in a directory: opened with what the checkpoints know, deleted, kept in order, closed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kfast.clock import ManualClock
+from kfast.errors import KafkaStorageError, LogDirectoryError
+from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE, read_partition_metadata
+from kfast.log.config import LogConfig
+from kfast.log.manager import CHECKPOINT_INTERVAL_MS, RETENTION_CHECK_INTERVAL_MS, LogManager
+from kfast.scheduler import Scheduler
+
+TOPIC_ID = uuid.UUID(int=7)
+
+OpenManager = Callable[[], LogManager]
+
+
+@pytest.fixture
+def open_manager(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> Iterator[OpenManager]:
+    managers = []
+
+    def open_() -> LogManager:
+        managers.append(LogManager(tmp_path / "data", clock=clock, scheduler=scheduler))
+        return managers[-1]
+
+    yield open_
+    for manager in managers:
+        manager.shutdown()
+
+
+def recovery_points(directory: Path) -> str:
+    return (directory / "recovery-point-offset-checkpoint").read_text()
+
+
+def test_logs_are_made_found_and_reopened(open_manager: OpenManager, make_batch: Any) -> None:
+    manager = open_manager()
+    log = manager.create("a.b-c", 3, TOPIC_ID)
+    assert manager.create("a.b-c", 3, TOPIC_ID) is manager.get("a.b-c", 3) is log
+    assert manager.get("a.b-c", 4) is None
+    assert manager.logs == [log]
+    assert manager.partition_directories() == ["a.b-c-3"]
+    assert read_partition_metadata(log.directory) == TOPIC_ID
+    log.append(make_batch(3))
+    manager.shutdown()
+    again = open_manager().create("a.b-c", 3, TOPIC_ID)
+    assert (again.log_end_offset, again.recovery_point, again.unflushed_bytes) == (3, 3, 0)
+
+
+def test_a_clean_stop_writes_the_recovery_points_and_no_marker(open_manager: OpenManager, make_batch: Any) -> None:
+    manager = open_manager()
+    manager.create("orders", 1, TOPIC_ID).append(make_batch(2))
+    manager.create("orders", 0, TOPIC_ID)
+    manager.shutdown()
+    manager.shutdown()
+    assert recovery_points(manager.directory) == "0\n2\norders 0 0\norders 1 2\n"
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    with pytest.raises(KafkaStorageError, match="shut down"):
+        manager.create("orders", 2, TOPIC_ID)
+
+
+def test_kafkas_clean_marker_is_believed_and_removed_before_the_first_write(
+    open_manager: OpenManager, golden: Any, tmp_path: Path
+) -> None:
+    golden.extract("01-plain", tmp_path)
+    (tmp_path / "log").rename(tmp_path / "data")
+    marker = tmp_path / "data" / CLEAN_SHUTDOWN_FILE
+    manager = open_manager()
+    assert marker.exists()
+    facts = golden.manifest["cases"]["01-plain"]
+    for name, partition in facts["logdirs"]["log"]["partitions"].items():
+        topic, _, number = name.rpartition("-")
+        if topic in facts["topics"]:
+            topic_id = read_partition_metadata(tmp_path / "data" / name)
+            log = manager.create(topic, int(number), topic_id)
+            assert (log.log_end_offset, log.recovery_point) == (partition["end_offset"], partition["end_offset"])
+    assert not marker.exists()
+
+
+def test_a_refused_directory_is_left_as_it_is(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> None:
+    (tmp_path / "log-start-offset-checkpoint").write_text("junk")
+    (tmp_path / CLEAN_SHUTDOWN_FILE).touch()
+    for _ in range(2):
+        with pytest.raises(LogDirectoryError, match="log-start-offset-checkpoint"):
+            LogManager(tmp_path, clock=clock, scheduler=scheduler)
+    assert (tmp_path / CLEAN_SHUTDOWN_FILE).exists()
+
+
+def test_a_directory_is_locked_while_it_is_open(open_manager: OpenManager) -> None:
+    manager = open_manager()
+    with pytest.raises(LogDirectoryError, match="in use"):
+        open_manager()
+    manager.shutdown()
+    open_manager()
+
+
+def test_a_directory_that_is_a_file_is_refused(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LogDirectoryError, match="file cannot be used"):
+        LogManager(tmp_path / "file", clock=clock, scheduler=scheduler)
+
+
+def test_unreadable_recovery_points_cost_a_full_check(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID).append(make_batch(2))
+    manager.shutdown()
+    (manager.directory / "recovery-point-offset-checkpoint").write_text("junk")
+    log = open_manager().create("orders", 0, TOPIC_ID)
+    assert (log.log_end_offset, log.recovery_point) == (2, 0)
+    assert "checking all logs in full" in caplog.text
+
+
+def test_the_log_start_survives_a_restart(open_manager: OpenManager, make_batch: Any) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(5))
+    manager.create("orders", 1, TOPIC_ID).append(make_batch(5))
+    log.increment_log_start_offset(3)
+    manager.shutdown()
+    assert (manager.directory / "log-start-offset-checkpoint").read_text() == "0\n1\norders 0 3\n"
+    manager = open_manager()
+    manager.create("orders", 1, TOPIC_ID)
+    manager.shutdown()  # partition 0 was not opened: what is known of it stays
+    assert open_manager().create("orders", 0, TOPIC_ID).log_start_offset == 3
+
+
+def test_deleting_renames_at_once_and_removes_later(
+    open_manager: OpenManager, make_batch: Any, clock: ManualClock
+) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID, LogConfig(file_delete_delay_ms=1000))
+    log.append(make_batch(5))
+    in_flight = log.read(0, 1 << 20).records
+    expected = in_flight.read()
+    manager.delete("orders", 0)
+    manager.delete("orders", 0)
+    assert manager.get("orders", 0) is None
+    assert manager.partition_directories() == []
+    (doomed,) = manager.directory.glob("orders-0.*-delete")
+    assert in_flight.read() == expected
+    with pytest.raises(KafkaStorageError):
+        log.append(make_batch(1))
+    new = manager.create("orders", 0, uuid.UUID(int=8))
+    assert new.log_end_offset == 0
+    new.append(make_batch(1))
+    assert in_flight.read() == expected
+    clock.advance(1000)
+    assert not doomed.exists()
+    assert new.read(0, 1000).records.read()
+
+
+def test_what_was_being_deleted_when_it_stopped_is_removed(open_manager: OpenManager, clock: ManualClock) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID)
+    manager.delete("orders", 0)
+    manager.shutdown()
+    manager = open_manager()
+    manager.start()
+    assert list(manager.directory.glob("*-delete"))
+    clock.advance(60_000)
+    assert not list(manager.directory.glob("*-delete"))
+
+
+def test_what_a_deleted_topic_of_the_same_name_left_is_put_aside(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A crash between the record that deletes a topic and its directory leaves it; it must not come back to life."""
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID).append(make_batch(5))
+    manager.shutdown()
+    manager = open_manager()
+    log = manager.create("orders", 0, uuid.UUID(int=8))
+    assert (log.log_end_offset, read_partition_metadata(log.directory)) == (0, uuid.UUID(int=8))
+    (stray,) = manager.directory.glob("orders-0.*-stray")
+    assert read_partition_metadata(stray) == TOPIC_ID
+    assert stray.name in caplog.text
+
+
+def test_retention_and_checkpoints_run_by_themselves(
+    open_manager: OpenManager, make_batch: Any, clock: ManualClock
+) -> None:
+    manager = open_manager()
+    one = len(make_batch(1))
+    log = manager.create("orders", 0, TOPIC_ID, LogConfig(segment_bytes=2 * one, retention_bytes=2 * one))
+    manager.start()
+    for _ in range(7):
+        log.append(make_batch(1))
+    clock.advance(CHECKPOINT_INTERVAL_MS)
+    assert recovery_points(manager.directory) == "0\n1\norders 0 6\n"
+    assert log.log_start_offset == 0
+    clock.advance(RETENTION_CHECK_INTERVAL_MS - CHECKPOINT_INTERVAL_MS)
+    assert log.log_start_offset == 4
+    manager.shutdown()
+    clock.advance(RETENTION_CHECK_INTERVAL_MS)
+
+
+def test_one_logs_trouble_does_not_stop_the_others(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture, clock: ManualClock
+) -> None:
+    manager = open_manager()
+    config = LogConfig(retention_ms=1)
+    logs = [manager.create("orders", number, TOPIC_ID, config) for number in range(2)]
+    for log in logs:
+        log.append(make_batch(1))
+    logs[0].close()
+    clock.advance(10)
+    assert manager.delete_old_segments() == 1
+    assert "retention of Log('orders-0'" in caplog.text
+
+
+def test_repr_counts_the_logs(open_manager: OpenManager) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID)
+    assert repr(manager) == "LogManager('data', 1 logs)"

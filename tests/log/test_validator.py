@@ -1,0 +1,60 @@
+"""What a batch must be before it is appended."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+from kfast.errors import CorruptRecordError, InvalidRecordError, RecordBatchTooLargeError, RecordTooLargeError
+from kfast.log.config import LogConfig
+from kfast.log.validator import validate
+from kfast.record.checksum import crc32c
+from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, MAGIC_POSITION
+
+
+def changed(batch: bytearray, position: int, code: str, value: int) -> bytearray:
+    """Return the batch with one header field set, its checksum right again."""
+    struct.pack_into(code, batch, position, value)
+    struct.pack_into(">I", batch, CRC_POSITION, crc32c(memoryview(batch)[ATTRIBUTES_POSITION:]))
+    return batch
+
+
+def test_whole_batches_are_returned_in_order(make_batch: Any) -> None:
+    batches = validate(make_batch(2) + make_batch(1) + make_batch(3), LogConfig())
+    assert [batch.count for batch in batches] == [2, 1, 3]
+
+
+def test_sizes_are_limited_at_their_limits(make_batch: Any) -> None:
+    batch = make_batch(1)
+    size = len(batch)
+    assert validate(batch, LogConfig(max_message_bytes=size, segment_bytes=size))
+    with pytest.raises(RecordTooLargeError, match=rf"{size} bytes; this topic takes {size - 1}"):
+        validate(batch, LogConfig(max_message_bytes=size - 1))
+    with pytest.raises(RecordBatchTooLargeError, match=rf"{size} bytes are more than a segment's {size - 1}"):
+        validate(batch, LogConfig(segment_bytes=size - 1))
+
+
+def test_damage_is_found(make_batch: Any) -> None:
+    for position in (ATTRIBUTES_POSITION, 70, len(make_batch(1)) - 1):
+        batch = make_batch(1)
+        batch[position] ^= 0x40
+        with pytest.raises(CorruptRecordError, match="CRC"):
+            validate(batch, LogConfig())
+    with pytest.raises(CorruptRecordError, match="magic 1"):
+        validate(changed(make_batch(1), MAGIC_POSITION, ">b", 1), LogConfig())
+
+
+def test_a_batch_must_hold_what_its_header_counts(make_batch: Any) -> None:
+    for count in (0, -1, 2, 4):
+        with pytest.raises(InvalidRecordError, match=f"{count} records"):
+            validate(changed(make_batch(3), COUNT_POSITION, ">i", count), LogConfig())
+
+
+def test_a_compacted_topic_wants_keys(make_batch: Any) -> None:
+    compacted = LogConfig(cleanup_policy=frozenset({"compact", "delete"}))
+    assert validate(make_batch(2, key=b""), compacted)
+    with pytest.raises(InvalidRecordError, match="record 0 has no key"):
+        validate(make_batch(2, key=None), compacted)
+    assert validate(make_batch(2, key=None), LogConfig())
