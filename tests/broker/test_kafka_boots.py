@@ -1,0 +1,134 @@
+"""Apache Kafka boots on a directory kfast wrote and finds the same in it; then kfast opens what Kafka left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from kfast.broker.broker import Broker
+from kfast.record.metadata_records import TOPIC_RESOURCE
+from kfast.wire.api_versions import ApiKey
+
+pytestmark = pytest.mark.kafka
+
+TIMEOUT_S = 60
+DYNAMIC_TOPIC = 1
+
+# The six lines without which Kafka does not start; the quorum is named as in the settings it ships.
+SERVER_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+{quorum}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+log.dirs={directory}
+"""
+QUORUMS = {
+    "static": "controller.quorum.voters=1@127.0.0.1:{controller_port}",
+    "dynamic": "controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}",
+}
+
+
+@pytest.fixture
+def libs() -> Path:
+    """The jars of Apache Kafka."""
+    path = Path(os.environ.get("KFAST_KAFKA_LIBS", ""))
+    if not shutil.which("java") or not list(path.glob("kafka_*.jar")):
+        pytest.skip("needs Java 17 and, in KFAST_KAFKA_LIBS, the jars of Apache Kafka 4.1")
+    return path
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextmanager
+def kafka(libs: Path, directory: Path, workspace: Path, quorum: str) -> Iterator[int]:
+    """Apache Kafka over `directory`; yields its port, and stops it cleanly."""
+    port, controller_port = free_ports(2)
+    quorum_line = QUORUMS[quorum].format(controller_port=controller_port)
+    properties = workspace / "server.properties"
+    properties.write_text(
+        SERVER_PROPERTIES.format(
+            quorum=quorum_line, port=port, controller_port=controller_port, directory=directory.resolve()
+        )
+    )
+    with (workspace / "kafka.log").open("w") as log:
+        command = ["java", "-Xmx400m", "-cp", f"{libs}/*", "kafka.Kafka", str(properties)]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=workspace)
+        try:
+            yield port
+            process.send_signal(signal.SIGTERM)
+            process.wait(TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("quorum", ["static", "dynamic"])
+def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
+    libs: Path, tmp_path: Path, connect, quorum: str
+) -> None:
+    directory = tmp_path / "data"
+    with Broker(directory) as broker:
+        broker.metadata.create_topic("events", 3, {"retention.ms": "-1", "cleanup.policy": "delete,compact"})
+        broker.metadata.create_topic("a.b-c", 1)
+        broker.metadata.create_topic("gone", 1, {"retention.ms": "1"})
+        broker.metadata.delete_topic("gone")
+        producer_id = broker.metadata.next_producer_id()
+        produce(broker.bootstrap_servers, "a.b-c", [b"from", b"kfast"])
+        topics = {topic.name: topic.topic_id for topic in broker.metadata.topics.values()}
+        cluster_id = broker.cluster_id
+
+    with kafka(libs, directory, tmp_path, quorum) as port:
+        servers = f"127.0.0.1:{port}"
+        admin = AdminClient({"bootstrap.servers": servers})
+        listed = admin.list_topics(timeout=TIMEOUT_S)
+        assert listed.cluster_id == cluster_id
+        assert {name: len(topic.partitions) for name, topic in listed.topics.items()} == {"events": 3, "a.b-c": 1}
+        described = connect(port).ask(ApiKey.METADATA, 12, topics=None).topics
+        assert {topic.name: topic.topic_id for topic in described} == topics
+        assert dynamic_configs(admin, "events") == {"retention.ms": "-1", "cleanup.policy": "delete,compact"}
+        assert dynamic_configs(admin, "a.b-c") == {}
+        assert consume(servers, "a.b-c", 2) == [b"from", b"kfast"]
+        produce(servers, "a.b-c", [b"from", b"Kafka"], **{"enable.idempotence": True})
+
+    with Broker(directory) as broker:
+        assert {topic.name: topic.topic_id for topic in broker.metadata.topics.values()} == topics
+        assert broker.metadata.configs(TOPIC_RESOURCE, "events")["retention.ms"] == "-1"
+        assert broker.metadata.next_producer_id() > producer_id
+        assert consume(broker.bootstrap_servers, "a.b-c", 4) == [b"from", b"kfast", b"from", b"Kafka"]
+
+
+def produce(servers: str, topic: str, values: list[bytes], **settings: object) -> None:
+    producer = Producer({"bootstrap.servers": servers, **settings})
+    for value in values:
+        producer.produce(topic, value)
+    assert producer.flush(TIMEOUT_S) == 0
+
+
+def consume(servers: str, topic: str, count: int) -> list[bytes | None]:
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        return [message.value() for message in consumer.consume(count, timeout=TIMEOUT_S)]
+    finally:
+        consumer.close()
+
+
+def dynamic_configs(admin: AdminClient, topic: str) -> dict[str, str]:
+    (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    entries = future.result(TIMEOUT_S).values()
+    return {entry.name: entry.value for entry in entries if entry.source == DYNAMIC_TOPIC}
