@@ -1,0 +1,79 @@
+"""The pictures of bytes say what the bytes say, nothing hangs over the edge, and no text lies on another."""
+
+from __future__ import annotations
+
+import pytest
+
+from kfast.lab.golden import GoldenDirectory
+from kfast.log.log import Log
+from kfast.viz.byte_map import WIDTH_PX, draw_batch, draw_index
+
+PARTITIONS = [
+    ("01-plain", "sparse-1"),
+    ("02-codecs", "java-zstd-0"),
+    ("03-edge-records", "edge-0"),
+    ("03-edge-records", "edge-large-0"),
+    ("04-log-append-time", "append-time-zstd-0"),
+    ("06-transactions", "ledger-0"),
+]
+
+
+def texts_of(shown):
+    return [text for text in shown.figure.axes[0].texts if text.get_text()]
+
+
+def boxes_of(shown):
+    renderer = shown.figure.canvas.get_renderer()
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in texts_of(shown)]
+
+
+def assert_tidy(shown):
+    width, height = shown.figure.canvas.get_width_height()
+    boxes = boxes_of(shown)
+    for words, box in boxes:
+        assert box.x0 >= 0, words
+        assert box.x1 <= width, words
+        assert box.y0 >= 0, words
+        assert box.y1 <= height, words
+    for number, (words, box) in enumerate(boxes):
+        for other_words, other in boxes[number + 1 :]:
+            across = min(box.x1, other.x1) - max(box.x0, other.x0)
+            along = min(box.y1, other.y1) - max(box.y0, other.y0)
+            assert across <= 1 or along <= 3, f"{words!r} and {other_words!r} overlap"
+
+
+def first_and_last_batch(case, partition):
+    golden = GoldenDirectory(case)
+    log = Log.open(golden.path / partition, was_clean=True)
+    batches = [batch for _, batch in log.segments[0].records.batches()]
+    return batches[0], batches[-1]
+
+
+@pytest.mark.parametrize(("case", "partition"), PARTITIONS)
+def test_batches_of_every_kind_are_drawn_tidily(case, partition):
+    for batch in first_and_last_batch(case, partition):
+        shown = draw_batch(batch)
+        assert shown.figure.canvas.get_width_height()[0] == WIDTH_PX
+        assert_tidy(shown)
+
+
+def test_a_batch_shows_its_own_bytes_and_fields():
+    batch, _ = first_and_last_batch("01-plain", "sparse-1")
+    shown = draw_batch(batch)
+    words = [text.get_text() for text in texts_of(shown)]
+    cells = [text.get_text() for text in texts_of(shown) if text.get_ha() == "center"]
+    assert bytes(batch.buffer[:16]) == bytes.fromhex("".join(cells[:16]))
+    assert {"partition_leader_epoch", f"{batch.crc:#010x}, right", str(batch.base_offset)} <= set(words)
+    assert shown.finding.startswith(f"A batch of {batch.count} records in {batch.size_bytes} bytes")
+    assert "0 base_offset" in shown.description
+    assert "stamped by the broker" in shown.description
+
+
+def test_an_index_shows_its_entries_as_they_lie_in_the_file():
+    golden = GoldenDirectory("01-plain")
+    segment = Log.open(golden.path / "sparse-0", was_clean=True).segments[1]
+    shown = draw_index(segment)
+    assert_tidy(shown)
+    words = [text.get_text() for text in texts_of(shown)]
+    assert {"45 above the base: 515", "4,639 in the .log file", "2d"} <= set(words)
+    assert f"{len(segment.offset_index)} of them lead into the {segment.size_bytes:,} bytes" in shown.finding
