@@ -14,6 +14,7 @@ is cached is replaced whole.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,7 @@ class BrokerConfig:
         self.transfer_settings = TransferSettings()
         self._static = dict(command_line or {})
         self._unpersisted: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
         for name, value in self._static.items():
             self.validate_broker(name, value)
         self.refresh()
@@ -104,9 +106,10 @@ class BrokerConfig:
 
     def set_unpersisted(self, resource_name: str, changes: Mapping[str, str | None]) -> None:
         """Set (or with None remove) `kfast.*` keys of broker `resource_name` for as long as this process runs."""
-        settings = {**self._unpersisted.get(resource_name, {}), **changes}
-        self._unpersisted[resource_name] = {name: value for name, value in settings.items() if value is not None}
-        self.refresh()
+        with self._lock:
+            settings = {**self._unpersisted.get(resource_name, {}), **changes}
+            self._unpersisted[resource_name] = {name: value for name, value in settings.items() if value is not None}
+            self.refresh()
 
     def dynamic_broker(self, resource_name: str) -> dict[str, str]:
         """All that is set dynamically for broker `resource_name` ("" is the cluster default), persisted or not."""

@@ -37,6 +37,7 @@ from kfast.log.names import parse_partition_directory
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.metadata_records import (
     TOPIC_RESOURCE,
+    AbortTransactionRecord,
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
@@ -95,10 +96,12 @@ class MetadataLog:
         metadata_directory.mkdir(exist_ok=True)
         if replayed.end_offset == 0 and not replayed.has_snapshot:
             write_voters(metadata_directory, properties, clock.now_ms())
-        log = Log.open(metadata_directory, _NO_RETENTION, clock=clock)
+        log = Log.open(metadata_directory, _NO_RETENTION, clock=clock, log_start_offset=replayed.log_start_offset)
         metadata = cls(log, replayed, properties, logs, config, clock)
         config.dynamic = metadata.configs
         config.note_static("node.id", str(properties.node_id))
+        if replayed.has_open_transaction:
+            metadata._write(AbortTransactionRecord("its writer stopped before its end"))
         if "metadata.version" not in replayed.image.features:
             metadata.image = metadata._write(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
         metadata._open_partitions()

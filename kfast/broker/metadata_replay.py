@@ -32,12 +32,18 @@ _SNAPSHOT_NAME = re.compile(r"(\d{20})-(\d{10})\.checkpoint")
 
 @dataclass(frozen=True, slots=True)
 class ReplayedMetadata:
-    """What the log said. `epoch` is the last batch's; `end_offset` is where the next record goes."""
+    """What the log said. `epoch` is the last batch's; `end_offset` is where the next record goes.
+
+    `log_start_offset` is what the log has to start at to be continued there. With `has_open_transaction` records were
+    left out, and whoever goes on writing has to abort it first, or theirs would be left out too.
+    """
 
     image: MetadataImage
+    log_start_offset: int
     end_offset: int
     epoch: int
     has_snapshot: bool
+    has_open_transaction: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,23 @@ def replay(directory: str) -> ReplayedMetadata:
     if snapshot is not None:
         replay.take_all(_snapshot_batches(snapshot), 0)
         replay.end_offset, replay.epoch = snapshot.end_offset, snapshot.epoch
-    for base_offset, path in _segments(directory):
+    snapshot_end_offset, replay.log_end_offset = replay.end_offset, 0
+    segments = _segments(directory)
+    for base_offset, path in segments:
         if base_offset > replay.end_offset:
             raise LogDirectoryError(
                 f"{path} begins at offset {base_offset}, and nothing holds the records from {replay.end_offset} on"
             )
         replay.take_all(_valid_batches(path), replay.end_offset)
-    return ReplayedMetadata(replay.delta.build(), replay.end_offset, replay.epoch, snapshot is not None)
+    continues_log = bool(segments) and replay.log_end_offset >= snapshot_end_offset
+    return ReplayedMetadata(
+        image=replay.delta.build(),
+        log_start_offset=segments[0][0] if continues_log else snapshot_end_offset,
+        end_offset=replay.end_offset,
+        epoch=replay.epoch,
+        has_snapshot=snapshot is not None,
+        has_open_transaction=replay.has_open_transaction,
+    )
 
 
 class _Replay:
@@ -69,13 +85,19 @@ class _Replay:
     def __init__(self) -> None:
         self.delta = MetadataDelta(MetadataImage())
         self.end_offset = 0
+        self.log_end_offset = 0
         self.epoch = 0
         self._held_back: list[MetadataRecord] | None = None
+
+    @property
+    def has_open_transaction(self) -> bool:
+        return self._held_back is not None
 
     def take_all(self, batches: Iterator[RecordBatch], from_offset: int) -> None:
         for batch in batches:
             if not batch.is_control:
                 self._take_batch(batch, from_offset)
+            self.log_end_offset = batch.next_offset
             self.end_offset = max(self.end_offset, batch.next_offset)
             self.epoch = max(self.epoch, batch.partition_leader_epoch)
 

@@ -106,7 +106,8 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
         produce(servers, "a.b-c", [b"from", b"Kafka"], **{"enable.idempotence": True})
 
     with Broker(directory) as broker:
-        assert {topic.name: topic.topic_id for topic in broker.metadata.topics.values()} == topics
+        assert {name: broker.metadata.topics[name].topic_id for name in topics} == topics
+        assert set(broker.metadata.topics) <= {*topics, "__consumer_offsets"}  # made when a consumer asked for it
         assert broker.metadata.configs(TOPIC_RESOURCE, "events")["retention.ms"] == "-1"
         assert broker.metadata.next_producer_id() > producer_id
         assert consume(broker.bootstrap_servers, "a.b-c", 4) == [b"from", b"kfast", b"from", b"Kafka"]

@@ -24,7 +24,15 @@ from kfast.log.checkpoints import MetaProperties
 from kfast.log.manager import LogManager
 from kfast.log.names import parse_partition_directory
 from kfast.record.builder import RecordBatchBuilder
-from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE, PartitionRecord, TopicRecord, encode
+from kfast.record.metadata_records import (
+    BROKER_RESOURCE,
+    TOPIC_RESOURCE,
+    BeginTransactionRecord,
+    MetadataRecord,
+    PartitionRecord,
+    TopicRecord,
+    encode,
+)
 from kfast.scheduler import Scheduler
 
 
@@ -210,6 +218,41 @@ def test_a_stopped_kafkas_directory_opens_and_grows(tmp_path: Path, golden) -> N
         assert set(metadata.topics) == {*case["topics"], "new"}
 
 
+def test_a_transaction_nobody_ended_does_not_swallow_what_comes_after_it(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+    append(tmp_path, BeginTransactionRecord("cut short"), TopicRecord("half", uuid.UUID(int=5)))
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("whole", 1)
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["whole"]
+
+
+def test_a_log_damaged_below_its_snapshot_goes_on_behind_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 1)
+        end_offset = replay(str(tmp_path / "__cluster_metadata-0")).end_offset
+    directory = tmp_path / "__cluster_metadata-0"
+    log = directory / f"{0:020d}.log"
+    (directory / f"{end_offset:020d}-{1:010d}.checkpoint").write_bytes(log.read_bytes())
+    log.write_bytes(b"")
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["events"]
+        metadata.create_topic("next", 1)
+    with opened(tmp_path) as metadata:
+        assert list(metadata.topics) == ["events", "next"]
+
+
+def append(directory: Path, *records: MetadataRecord) -> None:
+    """Add one batch to the metadata log of `directory`, as its writer would."""
+    metadata_directory = directory / "__cluster_metadata-0"
+    builder = RecordBatchBuilder(replay(str(metadata_directory)).end_offset, leader_epoch=1)
+    for record in records:
+        builder.append(None, encode(record), 0)
+    with (metadata_directory / f"{0:020d}.log").open("ab") as file:
+        file.write(builder.build())
+
+
 def test_a_static_quorum_stays_static(tmp_path: Path, golden) -> None:
     directory = golden.extract("12-kraft", tmp_path) / "log"
     with opened(directory):
@@ -220,12 +263,10 @@ def test_a_static_quorum_stays_static(tmp_path: Path, golden) -> None:
 def test_a_directory_that_needs_other_nodes_is_refused_unchanged(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass
-    log = tmp_path / "__cluster_metadata-0" / f"{0:020d}.log"
-    builder = RecordBatchBuilder(1, leader_epoch=1)
-    builder.append(None, encode(TopicRecord("shared", uuid.UUID(int=5))), 0)
-    builder.append(None, encode(PartitionRecord(0, uuid.UUID(int=5), (1, 2), (1, 2), 1)), 0)
-    torn = b"\x00" * 7
-    log.write_bytes(log.read_bytes() + builder.build() + torn)
+    topic_id = uuid.UUID(int=5)
+    append(tmp_path, TopicRecord("shared", topic_id), PartitionRecord(0, topic_id, (1, 2), (1, 2), 1))
+    with (tmp_path / "__cluster_metadata-0" / f"{0:020d}.log").open("ab") as log:
+        log.write(b"a torn tail")
     before = contents(tmp_path)
     with pytest.raises(LogDirectoryError, match=r"shared-0 has its replicas on nodes \[1, 2\]"), opened(tmp_path):
         pass

@@ -59,8 +59,10 @@ def test_records_of_a_transaction_count_from_its_end_on(tmp_path: Path) -> None:
     begun = batch(0, feature("before"), BeginTransactionRecord("x"), feature("inside"))
     log.write_bytes(begun)
     assert dict(replay(str(tmp_path)).image.features) == {"before": 1}
+    assert replay(str(tmp_path)).has_open_transaction
     log.write_bytes(begun + batch(3, EndTransactionRecord(), feature("after")))
     assert dict(replay(str(tmp_path)).image.features) == {"before": 1, "inside": 1, "after": 1}
+    assert not replay(str(tmp_path)).has_open_transaction
     log.write_bytes(begun + batch(3, AbortTransactionRecord("no"), feature("after")))
     assert dict(replay(str(tmp_path)).image.features) == {"before": 1, "after": 1}
 
@@ -95,7 +97,16 @@ def test_a_snapshot_stands_for_the_log_below_its_end(tmp_path: Path) -> None:
 def test_a_log_whose_early_segments_a_snapshot_replaced(tmp_path: Path) -> None:
     (tmp_path / f"{5:020d}-{1:010d}.checkpoint").write_bytes(batch(0, feature("old")))
     (tmp_path / f"{5:020d}.log").write_bytes(batch(5, feature("new")))
-    assert dict(replay(str(tmp_path)).image.features) == {"old": 1, "new": 1}
+    replayed = replay(str(tmp_path))
+    assert dict(replayed.image.features) == {"old": 1, "new": 1}
+    assert (replayed.log_start_offset, replayed.end_offset) == (5, 6)
+
+
+def test_a_log_that_ends_before_its_snapshot_starts_anew_behind_it(tmp_path: Path) -> None:
+    (tmp_path / f"{5:020d}-{1:010d}.checkpoint").write_bytes(batch(0, feature("all")))
+    assert (replay(str(tmp_path)).log_start_offset, replay(str(tmp_path)).end_offset) == (5, 5)
+    (tmp_path / LOG).write_bytes(batch(0, feature("some")) + b"damaged")
+    assert (replay(str(tmp_path)).log_start_offset, replay(str(tmp_path)).end_offset) == (5, 5)
 
 
 def test_a_gap_between_snapshot_and_log_is_refused(tmp_path: Path) -> None:
