@@ -19,7 +19,7 @@ WEEK_MS: Final = 7 * 24 * 60 * 60 * 1000
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
-    """Defaults are Apache Kafka's. -1 as a retention means no limit."""
+    """Defaults are Apache Kafka's, but any timestamp is taken (Kafka: up to an hour ahead). Retention -1: no end."""
 
     segment_bytes: int = 1 << 30
     segment_ms: int = WEEK_MS
@@ -31,9 +31,15 @@ class LogConfig:
     flush_messages: int = NEVER
     flush_ms: int = NEVER
     message_timestamp_type: TimestampType = TimestampType.CREATE_TIME
+    message_timestamp_before_max_ms: int = NEVER
+    message_timestamp_after_max_ms: int = NEVER
     cleanup_policy: frozenset[str] = frozenset({"delete"})
     compression_type: str = "producer"
     file_delete_delay_ms: int = 60_000
+
+    @property
+    def limits_timestamps(self) -> bool:
+        return self.message_timestamp_after_max_ms != NEVER or self.message_timestamp_before_max_ms != NEVER
 
     @property
     def is_compacted(self) -> bool:

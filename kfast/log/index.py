@@ -9,6 +9,7 @@ Readers take no lock: arrays only grow while a log is served, and the one that l
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -16,6 +17,8 @@ from typing import ClassVar
 
 from kfast.errors import KfastError
 from kfast.log.file_pool import FilePool
+
+logger = logging.getLogger(__name__)
 
 
 class CorruptIndexError(KfastError):
@@ -59,6 +62,18 @@ class Index(ABC):
                 fd = self._file_pool.open(self.path).fd
                 self.count = self._parse(os.pread(fd, os.fstat(fd).st_size, 0))
 
+    def _ensure_loaded(self) -> None:
+        """For looking up: an index that cannot be believed is passed over, and the log is scanned instead."""
+        if self.count >= 0:
+            return
+        try:
+            self.load()
+        except CorruptIndexError as error:
+            logger.warning("%s; look-ups scan its segment from the front", error)
+            with self._lock:
+                self._cut(0)
+                self.count = 0
+
     def check_size(self) -> None:
         """Raise CorruptIndexError, FileNotFoundError where the file alone says that it is no index."""
         size = os.stat(self.path).st_size
@@ -94,7 +109,7 @@ class Index(ABC):
         self.count += 1
 
     def __len__(self) -> int:
-        self.load()
+        self._ensure_loaded()
         return self.count
 
     def __repr__(self) -> str:

@@ -22,23 +22,20 @@ from typing import TypeAlias
 from kfast.clock import Clock, SystemClock
 from kfast.errors import KafkaStorageError, OffsetOutOfRangeError
 from kfast.file_slice import FileSlice
-from kfast.log.checkpoints import fsync_directory
 from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
+from kfast.log.flusher import Flusher
 from kfast.log.loader import load_log
 from kfast.log.results import FetchDataInfo, LogAppendInfo, TimestampOffset
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
-from kfast.log.segments import LogSegments
-from kfast.log.validator import validate
+from kfast.log.segments import LogOffsetMetadata, LogSegments
+from kfast.log.validator import validate, validate_timestamps
 from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
 from kfast.record.layout import NO_TIMESTAMP, TimestampType
-from kfast.scheduler import Scheduler, Task
+from kfast.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
-
-LogOffsetMetadata: TypeAlias = tuple[int, LogSegment, int]
-"""An offset, the segment it lies in, and its position there: taken together so that they fit together."""
 
 Listener: TypeAlias = Callable[[], object]
 
@@ -61,18 +58,15 @@ class Log:
         """Frozen; `update_config` replaces it."""
         self._path = directory
         self._clock = clock
-        self._scheduler = scheduler
         self._file_pool = file_pool
         self._lock = threading.Lock()
-        self._flush_lock = threading.Lock()
-        self._flush_task: Task | None = None
         self._listeners: tuple[Listener, ...] = ()
         self._is_closed = False
         self._segments = segments
         self._log_start_offset = log_start_offset
         active = segments.active
         self._end: LogOffsetMetadata = (max(active.next_offset(), log_start_offset), active, active.size_bytes)
-        self._flushed: LogOffsetMetadata = (segments.first.base_offset, segments.first, 0)
+        self._flusher = Flusher(directory, scheduler, (segments.first.base_offset, segments.first, 0))
 
     @classmethod
     def open(
@@ -128,7 +122,7 @@ class Log:
     @property
     def recovery_point(self) -> int:
         """Records below it are known to be on the disk."""
-        return self._flushed[0]
+        return self._flusher.recovery_point
 
     @property
     def size_bytes(self) -> int:
@@ -137,9 +131,7 @@ class Log:
     @property
     def unflushed_bytes(self) -> int:
         """Bytes appended that have not been flushed: acknowledged, in the page cache, perhaps not on the disk."""
-        offset, segment, position = self._flushed
-        sizes = (other.size_bytes for other in self._segments.since(offset) if other is not segment)
-        return sum(sizes, segment.size_bytes - position)
+        return self._flusher.unflushed_bytes(self._segments)
 
     # Writing
 
@@ -147,8 +139,8 @@ class Log:
         """Append one or more whole batches and return the offsets they got.
 
         Offsets and epoch are stamped into `records` itself; a read-only buffer is copied first. When this returns the
-        records are in the page cache, and on the disk if flush.messages says so. Raises CorruptRecordError,
-        InvalidRecordError, RecordTooLargeError, KafkaStorageError; then nothing was appended.
+        records are in the page cache, and on the disk if flush.messages says so. Raises KafkaStorageError and what
+        `validate` raises; then nothing was appended.
         """
         if isinstance(records, bytes) or (isinstance(records, memoryview) and records.readonly):
             records = bytearray(records)  # the stamp has to go somewhere; the broker's own buffers are writable
@@ -158,13 +150,15 @@ class Log:
         if config.message_timestamp_type:
             append_time_ms = self._clock.now_ms()
             batches = _stamp_time(records, batches, append_time_ms)
+        elif config.limits_timestamps:
+            validate_timestamps(batches, config, self._clock.now_ms())
         with self._lock:
             first_offset = self._end[0]
             next_offset = self._append(records, batches, leader_epoch)
-        if next_offset - self._flushed[0] >= config.flush_messages and next_offset > self._flushed[0]:
+        if next_offset - self._flusher.recovery_point >= config.flush_messages:
             self.flush()
         elif config.flush_ms != NEVER:
-            self._schedule_flush()
+            self._flusher.schedule(self.flush, config.flush_ms)
         for listener in self._listeners:
             listener()
         return LogAppendInfo(
@@ -182,9 +176,9 @@ class Log:
             next_offset += batch.last_offset_delta + 1
             if batch.max_timestamp_ms > max_timestamp_ms:
                 max_timestamp_ms = batch.max_timestamp_ms
-        if segment.should_roll(self.config, position, next_offset - 1, max_timestamp_ms):
-            segment, end_position = self._roll(), 0
         try:
+            if segment.should_roll(self.config, position, next_offset - 1, max_timestamp_ms):
+                segment, end_position = self._roll(), 0
             segment.append(buffer, batches, first_offset)
         except OSError as error:
             segment.undo_append(end_position)
@@ -208,9 +202,7 @@ class Log:
         segment = LogSegment.create(self._path, self._end[0], self._file_pool, self.config)
         self._segments = LogSegments((*self._segments, segment))
         self._end = (self._end[0], segment, 0)
-        if self._scheduler is not None:
-            base_offset = segment.base_offset
-            self._scheduler.schedule(f"flush {self.directory.name}", lambda: self.flush(base_offset), 0)
+        self._flusher.run_soon(lambda: self.flush(segment.base_offset))
         return segment
 
     # Reading
@@ -288,54 +280,25 @@ class Log:
 
         `up_to` is the base offset of a segment. Appends go on meanwhile. Raises KafkaStorageError.
         """
-        with self._flush_lock:
-            end = self._end
-            if up_to is not None and up_to < end[0]:
-                segments = self._segments
-                end = (up_to, segments.all[segments.floor(up_to)], 0)
-            if end[0] <= self._flushed[0]:
-                return
-            try:
-                for segment in self._segments.since(self._flushed[0]):
-                    if segment.base_offset < end[0]:
-                        segment.flush()
-                fsync_directory(self._path)
-            except FileNotFoundError:
-                if self._is_closed:
-                    return
-                raise
-            except OSError as error:
-                raise KafkaStorageError(f"{self._path}: flushing up to offset {end[0]}: {error.strerror}") from error
-            self._flushed = end
-
-    def _schedule_flush(self) -> None:
-        """Have what was appended flushed within flush.ms; one such task at a time."""
-        with self._lock:
-            if self._scheduler is None or self._flush_task is not None or self._is_closed:
-                return
-            self._flush_task = self._scheduler.schedule(
-                f"flush {self.directory.name}", self._flush_due, self.config.flush_ms
-            )
-
-    def _flush_due(self) -> None:
-        self._flush_task = None
-        self.flush()
+        end, segments = self._end, self._segments
+        if up_to is not None and up_to < end[0]:
+            end = (up_to, segments.all[segments.floor(up_to)], 0)
+        self._flusher.flush(segments, end)
 
     def _set_recovery_point(self, offset: int) -> None:
         """Take it that records below `offset` are on the disk."""
         offset = max(offset, self._segments.first.base_offset)
-        self._flushed = self._end if offset >= self._end[0] else self._offset_metadata(offset, self._end)
+        self._flusher.move_to(self._end if offset >= self._end[0] else self._offset_metadata(offset, self._end))
 
     def update_config(self, config: LogConfig) -> None:
         """Follow `config` from the next append on; what waits to be flushed follows its flush.ms too."""
         with self._lock:
             is_flush_changed = config.flush_ms != self.config.flush_ms
             self.config = config
-            if self._flush_task is not None and is_flush_changed:
-                self._flush_task.cancel()
-                self._flush_task = None
-        if is_flush_changed and config.flush_ms != NEVER and self._flushed[0] < self._end[0]:
-            self._schedule_flush()
+        if is_flush_changed:
+            self._flusher.cancel()
+            if config.flush_ms != NEVER and self.recovery_point < self._end[0]:
+                self._flusher.schedule(self.flush, config.flush_ms)
 
     # Growing shorter
 
@@ -358,8 +321,9 @@ class Log:
                 self._roll()
             self._segments = LogSegments(self.segments[len(doomed) :])
             self._log_start_offset = max(self._log_start_offset, self._segments.first.base_offset)
-            if self._flushed[0] < self._segments.first.base_offset:
-                self._flushed = (self._segments.first.base_offset, self._segments.first, 0)
+            first = self._segments.first
+            if self.recovery_point < first.base_offset:
+                self._flusher.move_to((first.base_offset, first, 0))
         for segment, reason in doomed:
             logger.info("%s: segment %d deleted: %s", self.directory.name, segment.base_offset, reason)
             segment.unlink()
@@ -383,8 +347,8 @@ class Log:
             active = kept[-1]
             self._end = (active.next_offset(), active, active.size_bytes)
             self._log_start_offset = min(self._log_start_offset, self._end[0])
-            if self._flushed[0] > self._end[0]:
-                self._flushed = self._end
+            if self.recovery_point > self._end[0]:
+                self._flusher.move_to(self._end)
         for segment in dropped:
             segment.unlink()
 
@@ -397,6 +361,7 @@ class Log:
                 return
             self._segments.active.finish()
         self.flush()
+        self._segments.active.flush_indexes()
         self._stop()
 
     def rename(self, directory: str) -> None:
@@ -414,8 +379,7 @@ class Log:
     def _stop(self) -> None:
         with self._lock:
             self._is_closed = True
-            if self._flush_task is not None:
-                self._flush_task.cancel()
+        self._flusher.stop()
         for listener in self._listeners:
             listener()
 

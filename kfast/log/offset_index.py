@@ -36,21 +36,20 @@ class OffsetIndex(Index):
     def lookup(self, offset: int) -> OffsetPosition:
         """The entry with the largest offset not above `offset`; (base offset, 0) where there is none."""
         if self.count < 0:
-            self.load()
+            self._ensure_loaded()
         number = bisect_right(self._offsets, offset - self.base_offset) - 1
         if number < 0:
             return OffsetPosition(self.base_offset, 0)
         return OffsetPosition(self.base_offset + self._offsets[number], self._positions[number])
 
     def entry(self, number: int) -> OffsetPosition:
-        self.load()
+        self._ensure_loaded()
         return OffsetPosition(self.base_offset + self._offsets[number], self._positions[number])
 
     def last_entry(self) -> OffsetPosition:
         """(base offset, 0) where there is none."""
         return self.entry(len(self) - 1) if len(self) else OffsetPosition(self.base_offset, 0)
 
-    @property
     def is_full(self) -> bool:
         return self.count >= self.max_count
 

@@ -1,4 +1,7 @@
-"""The small answers a log gives; frozen, so that they can be handed from thread to thread."""
+"""The small answers a log gives; immutable, so that they can be handed from thread to thread.
+
+Named tuples where one is made for every look-up: they take half the time of a frozen dataclass.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,7 @@ class BatchPosition(NamedTuple):
     max_timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class FetchDataInfo:
+class FetchDataInfo(NamedTuple):
     """What `Log.read` found: a range of a file, none of whose records were read, and the log's offsets at that time."""
 
     records: FileSlice

@@ -116,15 +116,18 @@ class LogSegment:
 
         Age is counted in the records' own timestamps; a segment whose first batch has none does not age.
         """
-        if self.records.size_bytes == 0:
+        size_bytes = self.records.size_bytes
+        if size_bytes == 0:
             return False
-        first_timestamp_ms = self.first_timestamp_ms()
+        first_timestamp_ms = self._first_timestamp_ms
+        if first_timestamp_ms is None:
+            first_timestamp_ms = self.first_timestamp_ms()
         return (
-            self.records.size_bytes + size > config.segment_bytes
+            size_bytes + size > config.segment_bytes
             or (max_timestamp_ms - first_timestamp_ms > config.segment_ms and first_timestamp_ms >= 0)
             or last_offset - self.base_offset > MAX_RELATIVE_OFFSET
-            or self.offset_index.is_full
-            or self.time_index.is_full
+            or self.offset_index.is_full()
+            or self.time_index.is_full()
         )
 
     def finish(self) -> None:
@@ -134,9 +137,9 @@ class LogSegment:
         self.offset_index.trim()
         self.time_index.trim()
 
-    def flush(self) -> None:
-        """Return when records and indexes are on the disk."""
-        self.records.flush()
+    def flush_indexes(self) -> None:
+        """Return when the indexes are on the disk: needed once nothing follows. Until then one that lags behind after a
+        power failure only makes look-ups scan further."""
         self.offset_index.flush()
         self.time_index.flush()
 

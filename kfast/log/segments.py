@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from kfast.log.segment import LogSegment
+
+LogOffsetMetadata: TypeAlias = tuple[int, LogSegment, int]
+"""An offset, the segment it lies in, and its position there: taken together so that they fit together."""
 
 
 class LogSegments:

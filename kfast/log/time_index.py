@@ -36,12 +36,12 @@ class TimeIndex(Index):
 
     def lookup(self, timestamp_ms: int) -> TimestampOffset:
         """The entry with the largest timestamp not above `timestamp_ms`; (-1, base offset) where there is none."""
-        self.load()
+        self._ensure_loaded()
         entry = bisect_right(self._timestamps, timestamp_ms)
         return self.entry(entry - 1) if entry else TimestampOffset(NO_TIMESTAMP, self.base_offset)
 
     def entry(self, number: int) -> TimestampOffset:
-        self.load()
+        self._ensure_loaded()
         return TimestampOffset(self._timestamps[number], self.base_offset + self._offsets[number])
 
     def last_entry(self) -> TimestampOffset:
@@ -59,7 +59,6 @@ class TimeIndex(Index):
         timestamp_ms, offset = ENTRY.unpack(data)
         return TimestampOffset(timestamp_ms, self.base_offset + offset)
 
-    @property
     def is_full(self) -> bool:
         """One place is kept for the last entry of a finished segment."""
         return self.count >= self.max_count - 1

@@ -6,7 +6,13 @@ Source: Kafka's LogValidator and UnifiedLog.analyzeAndValidateRecords.
 
 from __future__ import annotations
 
-from kfast.errors import CorruptRecordError, InvalidRecordError, RecordBatchTooLargeError, RecordTooLargeError
+from kfast.errors import (
+    CorruptRecordError,
+    InvalidRecordError,
+    InvalidTimestampError,
+    RecordBatchTooLargeError,
+    RecordTooLargeError,
+)
 from kfast.log.config import LogConfig
 from kfast.record.batch import RecordBatch
 from kfast.record.layout import HEADER_SIZE
@@ -30,6 +36,22 @@ def validate(buffer: bytearray | memoryview, config: LogConfig) -> list[RecordBa
     if not batches:
         raise CorruptRecordError(f"there is no batch in 0 bytes; a header alone is {HEADER_SIZE}")
     return batches
+
+
+def validate_timestamps(batches: list[RecordBatch], config: LogConfig, now_ms: int) -> None:
+    """Hold the headers' first and largest timestamps against the clock. Raises InvalidTimestampError."""
+    for batch in batches:
+        early_ms, late_ms = now_ms - batch.base_timestamp_ms, batch.max_timestamp_ms - now_ms
+        if batch.max_timestamp_ms >= 0 and early_ms > config.message_timestamp_before_max_ms:
+            raise InvalidTimestampError(
+                f"timestamp {batch.base_timestamp_ms} is {early_ms} ms before now; "
+                f"{config.message_timestamp_before_max_ms} is allowed (message.timestamp.before.max.ms)"
+            )
+        if late_ms > config.message_timestamp_after_max_ms:
+            raise InvalidTimestampError(
+                f"timestamp {batch.max_timestamp_ms} is {late_ms} ms after now; "
+                f"{config.message_timestamp_after_max_ms} is allowed (message.timestamp.after.max.ms)"
+            )
 
 
 def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:

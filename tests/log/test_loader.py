@@ -13,6 +13,7 @@ import pytest
 
 from kfast.log.log import Log
 from kfast.log.names import OFFSET_INDEX_SUFFIX, SNAPSHOT_SUFFIX, file_path
+from kfast.record.batch import RecordBatch
 
 INDEX_INTERVAL = {"index_interval_bytes": 1000, "segment_bytes": 20000}
 
@@ -146,6 +147,22 @@ def test_after_a_clean_stop_missing_indexes_are_made(crash: Any, open_log: Any) 
         assert log.log_end_offset == 683
         middle = file_path(str(directory), 263, OFFSET_INDEX_SUFFIX)
         assert os.path.getsize(middle) == 8 * after["segments"]["00000000000000000263"]["index_entries"]
+
+
+def test_a_garbage_index_below_the_recovery_point_hides_nothing(
+    crash: Any, open_log: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kafka believes it, and is right by offset but wrong by timestamp."""
+    directory, _ = crash("garbage-index")
+    intact = open_log(crash("as-it-is")[0], **INDEX_INTERVAL)
+    log = open_log(directory, {"was_clean": True, "recovery_point": 683}, **INDEX_INTERVAL)
+    assert log.log_end_offset == 683
+    for offset in range(683):
+        found, expected = (one.read(offset, 1).records for one in (log, intact))
+        assert (found.position, found.size) == (expected.position, expected.size)
+        timestamp_ms = next(RecordBatch(found.read()).records()).timestamp_ms
+        assert log.offset_for_timestamp(timestamp_ms) == intact.offset_for_timestamp(timestamp_ms)
+    assert "look-ups scan its segment from the front" in caplog.text
 
 
 def test_an_index_without_its_log_is_removed(open_log: Any, tmp_path: Path) -> None:

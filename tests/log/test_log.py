@@ -336,6 +336,29 @@ def test_flush_messages_is_followed_live(open_log: Any, make_batch: Any) -> None
     assert (log.recovery_point, log.unflushed_bytes) == (5, 0)
 
 
+def test_a_flush_costs_one_fsync_and_a_new_segment_a_few_more(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(flush_messages=1, index_interval_bytes=0)
+    synced: list[str] = []
+    real_fsync = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}").rpartition(".")[2]), real_fsync(fd))
+    )
+    log.append(make_batch(1))
+    assert synced[0] == "log"
+    synced.clear()
+    log.append(make_batch(1))
+    assert synced == ["log"]
+    log.roll()
+    log.append(make_batch(1))
+    synced.clear()
+    log.append(make_batch(1))
+    assert synced == ["log"]
+    log.close()
+    assert synced == ["log", "index", "timeindex"]
+
+
 def test_flush_ms_is_followed_live(open_log: Any, make_batch: Any, clock: Any) -> None:
     log = open_log(flush_ms=1000)
     log.append(make_batch(1))

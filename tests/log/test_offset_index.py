@@ -103,6 +103,6 @@ def test_it_is_full_at_its_size(path: Path) -> None:
     index = OffsetIndex(str(path), 0, 20, FilePool())
     index.reset()
     index.append(1, 10)
-    assert not index.is_full
+    assert not index.is_full()
     index.append(2, 20)
-    assert index.is_full
+    assert index.is_full()

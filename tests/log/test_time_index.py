@@ -104,6 +104,6 @@ def test_truncation_drops_an_offset_and_what_follows(path: Path) -> None:
 def test_one_place_is_kept_for_the_last_entry(path: Path) -> None:
     index = TimeIndex(str(path), 0, 24, FilePool())
     index.reset()
-    assert not index.is_full
+    assert not index.is_full()
     index.maybe_append(1, 1)
-    assert index.is_full
+    assert index.is_full()

@@ -127,7 +127,7 @@ def test_readers_are_told_when_retention_overtook_them(tmp_path: Path, make_batc
     is_done = threading.Event()
 
     def write() -> None:
-        for _ in range(400):
+        for _ in range(150):
             log.append(make_batch(1))
             log.delete_old_segments()
         is_done.set()

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from kfast.errors import CorruptRecordError, InvalidRecordError, RecordBatchTooLargeError, RecordTooLargeError
+from kfast.errors import (
+    CorruptRecordError,
+    InvalidRecordError,
+    InvalidTimestampError,
+    RecordBatchTooLargeError,
+    RecordTooLargeError,
+)
 from kfast.log.config import LogConfig
-from kfast.log.validator import validate
+from kfast.log.validator import validate, validate_timestamps
 from kfast.record.checksum import crc32c
 from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, MAGIC_POSITION
 
@@ -58,3 +64,13 @@ def test_a_compacted_topic_wants_keys(make_batch: Any) -> None:
     with pytest.raises(InvalidRecordError, match="record 0 has no key"):
         validate(make_batch(2, key=None), compacted)
     assert validate(make_batch(2, key=None), LogConfig())
+
+
+def test_timestamps_are_held_against_the_clock(make_batch: Any) -> None:
+    config = LogConfig(message_timestamp_before_max_ms=1000, message_timestamp_after_max_ms=50)
+    for timestamp_ms in (9000, 10_050):
+        validate_timestamps(validate(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
+    for timestamp_ms, words in ((8999, "1001 ms before now"), (10_051, "51 ms after now")):
+        with pytest.raises(InvalidTimestampError, match=words):
+            validate_timestamps(validate(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
+    validate_timestamps(validate(make_batch(1, timestamp_ms=-1), config), config, 10_000)

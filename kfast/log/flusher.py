@@ -1,0 +1,106 @@
+"""How far a log is on the disk, and getting it there: by itself a write only reaches the page cache.
+
+fsync is slow and takes no lock that an append needs. Callers that wait for one another are served together: who finds,
+once it is its turn, that the flush before reached far enough, returns at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+
+from kfast.errors import KafkaStorageError
+from kfast.log.checkpoints import fsync_directory
+from kfast.log.segments import LogOffsetMetadata, LogSegments
+from kfast.scheduler import Scheduler, Task
+
+
+class Flusher:
+    """Keeps one log's recovery point. Thread-safe."""
+
+    def __init__(self, directory: str, scheduler: Scheduler | None, flushed: LogOffsetMetadata) -> None:
+        self._directory = directory
+        self._scheduler = scheduler
+        self._flushed = flushed
+        self._named_segments: LogSegments | None = None  # those whose names are known to be on the disk
+        self._task: Task | None = None
+        self._flush_lock = threading.Lock()
+        self._task_lock = threading.Lock()
+        self._is_stopped = False
+
+    @property
+    def recovery_point(self) -> int:
+        return self._flushed[0]
+
+    def unflushed_bytes(self, segments: LogSegments) -> int:
+        offset, segment, position = self._flushed
+        sizes = (other.size_bytes for other in segments.since(offset) if other is not segment)
+        return sum(sizes, segment.size_bytes - position)
+
+    def move_to(self, flushed: LogOffsetMetadata) -> None:
+        """Set the recovery point without a flush: what lay before or after it is gone."""
+        self._flushed = flushed
+
+    def flush(self, segments: LogSegments, end: LogOffsetMetadata) -> None:
+        """Return when all before `end` is on the disk. Raises KafkaStorageError."""
+        with self._flush_lock:
+            if end[0] <= self._flushed[0]:
+                return
+            try:
+                self._flush(segments, end[0])
+            except OSError as error:
+                if self._is_stopped:
+                    return  # the files of a log that is being deleted may be gone
+                raise KafkaStorageError(
+                    f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}"
+                ) from error
+            self._flushed = end
+
+    def _flush(self, segments: LogSegments, up_to: int) -> None:
+        for segment in segments.since(self._flushed[0]):
+            if segment.base_offset < up_to:
+                with contextlib.suppress(FileNotFoundError):  # retention was faster
+                    segment.records.flush()
+                    if segment is not segments.active:
+                        segment.flush_indexes()
+        if segments is not self._named_segments:
+            fsync_directory(self._directory)
+            self._named_segments = segments
+
+    def schedule(self, flush: Callable[[], object], delay_ms: int) -> None:
+        """Call `flush` after `delay_ms`, unless a call is waiting already. Without a scheduler nothing happens."""
+        if self._scheduler is None or self._task is not None:
+            return
+        with self._task_lock:
+            if self._task is None and not self._is_stopped:
+                self._task = self._scheduler.schedule(self._name, lambda: self._run(flush), delay_ms)
+
+    def _run(self, flush: Callable[[], object]) -> None:
+        self._task = None
+        flush()
+
+    def run_soon(self, flush: Callable[[], object]) -> None:
+        """Call `flush` in the scheduler's thread, whatever else is waiting."""
+        if self._scheduler is not None:
+            self._scheduler.schedule(self._name, flush, 0)
+
+    def cancel(self) -> None:
+        """Drop the call that is waiting, if there is one."""
+        with self._task_lock:
+            if self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def stop(self) -> None:
+        """Schedule nothing any more."""
+        self._is_stopped = True
+        self.cancel()
+
+    @property
+    def _name(self) -> str:
+        return f"flush {os.path.basename(self._directory)}"
+
+    def __repr__(self) -> str:
+        return f"Flusher({os.path.basename(self._directory)!r}, recovery_point={self.recovery_point})"
