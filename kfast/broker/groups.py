@@ -23,6 +23,7 @@ from kio.schema.offset_commit.v9 import response as offset_commit_v9
 from kio.schema.offset_fetch.v9 import response as offset_fetch_v9
 from kio.schema.sync_group.v5 import response as sync_group_v5
 
+from kfast.broker.advertised import advertised_address
 from kfast.broker.group import GroupState
 from kfast.broker.group_coordinator import GroupDescription, TopicPartition
 from kfast.broker.group_member import Joiner
@@ -43,7 +44,8 @@ _NO_OFFSET: Final = OffsetCommitValue(-1)
 def find_coordinator(broker: Broker, request: Any, context: RequestContext) -> Any:
     """One node coordinates everything; of the kinds of keys it does not know it says so."""
     if request.key_type in (_GROUP_KEY, _TRANSACTION_KEY):
-        node = {"node_id": broker.metadata.node_id, "host": context.local_host, "port": broker.port}
+        host, port = advertised_address(broker, context)
+        node = {"node_id": broker.metadata.node_id, "host": host, "port": port}
         error = {"error_code": ErrorCode.none, "error_message": None}
     else:
         node = {"node_id": -1, "host": "", "port": -1}
