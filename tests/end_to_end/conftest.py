@@ -26,7 +26,12 @@ import pytest
 from aiokafka.errors import KafkaError as AiokafkaError
 from kafka.errors import KafkaError as KafkaPythonError
 
+import kfast
+from kfast.client.connection import ClientConnection
+from kfast.record.batches import iter_batches
 from kfast.record.record import Record
+from kfast.wire.api_versions import ApiKey
+from kfast.wire.fetch import FetchPartition, FetchRequest, FetchTopic, read_fetch_response, write_fetch_request
 
 LIMIT_S = 20.0
 MAX_REQUEST_SIZE = 8 << 20
@@ -103,6 +108,20 @@ def _serving(directory: Path) -> Iterator[Serve]:
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`serve(data_dir=None, *arguments, prefix=(), port=0)` starts a broker that is gone after the test."""
     yield from _serving(tmp_path)
+
+
+@pytest.fixture
+def embedded() -> Iterator[Callable[..., kfast.Broker]]:
+    """`embedded(data_dir=None, copy_mode=...)` is a broker in this process that is gone after the test."""
+    started: list[kfast.Broker] = []
+
+    def embedded(*arguments: Any, **settings: Any) -> kfast.Broker:
+        started.append(kfast.Broker(*arguments, **settings))
+        return started[-1]
+
+    yield embedded
+    for broker in started:
+        broker.stop()
 
 
 @pytest.fixture(scope="session")
@@ -431,28 +450,72 @@ def client(clients: dict[str, Client], client_name: str) -> Client:
 
 
 @pytest.fixture
-def new_client(client_name: str) -> Iterator[NewClient]:
+def new_client(client_name: str, confluent: Callable[..., Client]) -> NewClient:
     """`new_client(bootstrap_servers)`: each client library in turn, for a broker of the test's own."""
-    made: list[Client] = []
-
-    def new_client(bootstrap_servers: str) -> Client:
-        made.append(_CLIENTS[client_name](bootstrap_servers))
-        return made[-1]
-
-    yield new_client
-    for client in made:
-        client.close()
+    return lambda bootstrap_servers: confluent(bootstrap_servers, client_name)
 
 
 @pytest.fixture
-def confluent() -> Iterator[NewClient]:
-    """`confluent(bootstrap_servers)`: confluent-kafka, where which library it is does not matter."""
+def confluent(serve: object, embedded: object) -> Iterator[Callable[..., Client]]:
+    """`confluent(bootstrap_servers)`: confluent-kafka, where which library it is does not matter.
+
+    It asks for the brokers' fixtures so that clients are closed before brokers: aiokafka minds the other order.
+    """
     made: list[Client] = []
 
-    def confluent(bootstrap_servers: str) -> Client:
-        made.append(ConfluentClient(bootstrap_servers))
+    def confluent(bootstrap_servers: str, name: str = ConfluentClient.name) -> Client:
+        made.append(_CLIENTS[name](bootstrap_servers))
         return made[-1]
 
     yield confluent
     for client in made:
         client.close()
+
+
+class RawReader:
+    """Fetches one partition without a client library: whole batches as bytes, as they came over the wire."""
+
+    VERSION = 11
+
+    def __init__(self, bootstrap_servers: str, topic: str, *, max_bytes: int = 1 << 20) -> None:
+        host, _, port = bootstrap_servers.rpartition(":")
+        self.topic = topic
+        self.offset = 0
+        self._max_bytes = max_bytes
+        self._connection = ClientConnection(host, int(port))
+
+    def request(self, correlation_id: int = 1) -> bytes:
+        """The whole frame of the next fetch."""
+        partition = FetchPartition(0, self.offset, self._max_bytes)
+        fetch = FetchRequest(MAX_WAIT_MS, 1, self._max_bytes, 0, 0, -1, [FetchTopic(self.topic, None, [partition])])
+        return write_fetch_request(self.VERSION, correlation_id, "raw", fetch)
+
+    def fetch(self) -> bytes:
+        """The next batches, less one that was cut off; nothing at the end of the log."""
+        body = self._connection.call(ApiKey.FETCH, self.VERSION, self.request()[4 + 8 + 2 + len("raw") :])
+        (answered,) = read_fetch_response(self.VERSION, body).topics
+        (partition,) = answered.partitions
+        assert partition.error_code == 0
+        records = bytes(partition.records or b"")
+        size = 0
+        for batch in iter_batches(records):
+            size += batch.size_bytes
+            self.offset = batch.next_offset
+        return records[:size]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def raw_reader() -> Iterator[Callable[..., RawReader]]:
+    """`raw_reader(bootstrap_servers, topic, max_bytes=1 MiB)`: fetches bytes rather than records."""
+    made: list[RawReader] = []
+
+    def raw_reader(*arguments: Any, **settings: Any) -> RawReader:
+        made.append(RawReader(*arguments, **settings))
+        return made[-1]
+
+    yield raw_reader
+    for reader in made:
+        reader.close()
