@@ -111,14 +111,19 @@ class LogManager:
     def create(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None = None) -> Log:
         """Open a partition's log, or make it; return the one that is open already.
 
-        A directory of another topic id is what a deleted topic of that name left; it is put aside.
+        A directory of another topic id is what a deleted topic of that name left; it is put aside. Raises
+        KafkaStorageError.
         """
         with self._lock:
             log = self._logs.get((topic, partition))
             if log is None:
                 self._ensure_running()
                 self._begin()
-                log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
+                try:
+                    log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
+                except OSError as error:
+                    name = partition_directory_name(topic, partition)
+                    raise KafkaStorageError(f"{name} cannot be opened in {self.directory}: {error}") from error
             return log
 
     def _open(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None) -> Log:

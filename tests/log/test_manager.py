@@ -215,6 +215,14 @@ def test_one_logs_trouble_does_not_stop_the_others(
     assert "retention of Log('orders-0'" in caplog.text
 
 
+def test_a_directory_that_cannot_be_made_is_a_storage_error(open_manager: OpenManager) -> None:
+    manager = open_manager()
+    (manager.directory / "orders-0").touch()
+    with pytest.raises(KafkaStorageError, match="orders-0 cannot be opened"):
+        manager.create("orders", 0, TOPIC_ID)
+    assert manager.get("orders", 0) is None
+
+
 def test_repr_counts_the_logs(open_manager: OpenManager) -> None:
     manager = open_manager()
     manager.create("orders", 0, TOPIC_ID)

@@ -97,7 +97,7 @@ def test_readers_see_whole_batches_in_order_while_it_grows_and_rolls(tmp_path: P
     """With fewer descriptors than files, so that every read competes for them."""
     config = LogConfig(segment_bytes=5_000, index_interval_bytes=300)
     log = Log.open(tmp_path / "orders-0", config, file_pool=FilePool(limit=3))
-    batch_count = 600
+    batch_count = 400
 
     def write() -> None:
         for number in range(batch_count):
@@ -127,7 +127,7 @@ def test_readers_are_told_when_retention_overtook_them(tmp_path: Path, make_batc
     is_done = threading.Event()
 
     def write() -> None:
-        for _ in range(150):
+        for _ in range(100):
             log.append(make_batch(1))
             log.delete_old_segments()
         is_done.set()
