@@ -139,6 +139,17 @@ class GroupCoordinator:
 
     # What others ask for
 
+    def delete_offsets(self, topic: str) -> None:
+        """Forget what was committed of a deleted topic: another of its name begins at offset 0."""
+        for entry in self._all_entries():
+            with self._changing(entry):
+                places = [place for place in entry.offsets if place[0] == topic]
+                if places:
+                    group_id = entry.group.group_id
+                    self._topic.append(group_id, [(OffsetCommitKey(group_id, *place), None) for place in places])
+                for place in places:
+                    del entry.offsets[place]
+
     def offsets(self, group_id: str) -> Mapping[TopicPartition, OffsetCommitValue]:
         """All that the group has committed; nothing for one that does not exist."""
         entry = self._entries.get(group_id)
@@ -156,15 +167,12 @@ class GroupCoordinator:
             return GroupDescription(entry.group.state, snapshot(entry.group, self._clock.now_ms()))
 
     def group_ids(self) -> tuple[str, ...]:
-        with self._entries_lock:
-            return tuple(self._entries)
+        return tuple(entry.group.group_id for entry in self._all_entries())
 
     def shutdown(self) -> None:
         """End every wait at once, and schedule nothing more. Calling it twice does no harm."""
         self._is_shut_down = True
-        with self._entries_lock:
-            entries = tuple(self._entries.values())
-        for entry in entries:
+        for entry in self._all_entries():
             with entry.lock:
                 entry.lock.notify_all()
                 if entry.expiry is not None:
@@ -240,6 +248,10 @@ class GroupCoordinator:
         return self._clock.monotonic_ns() // 1_000_000
 
     # Groups
+
+    def _all_entries(self) -> tuple[_Entry, ...]:
+        with self._entries_lock:
+            return tuple(self._entries.values())
 
     def _find_member(self, group_id: str) -> _Entry:
         if not group_id:

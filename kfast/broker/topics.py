@@ -206,3 +206,4 @@ def _delete(broker: Broker, topic: TopicImage) -> None:
     if topic.name in topic_names.INTERNAL_TOPICS:
         raise InvalidRequestError(f"{topic.name} holds the broker's own state and cannot be deleted while it runs.")
     broker.metadata.delete_topic(topic.name)
+    broker.groups.delete_offsets(topic.name)

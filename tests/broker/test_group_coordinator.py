@@ -240,6 +240,17 @@ def test_deleted_groups_and_offsets_stay_deleted_after_a_restart(golden, open_pa
     assert states["group-classic-java"] is GroupState.EMPTY
 
 
+def test_the_offsets_of_a_deleted_topic_are_forgotten_for_good(open_parts) -> None:
+    parts = open_parts()
+    coordinator = GroupCoordinator(parts)
+    coordinator.commit_offsets("g", "", None, -1, {PLACE: VALUE, ("orders", 1): VALUE, ("other", 0): VALUE})
+    coordinator.delete_offsets("orders")
+    assert coordinator.offsets("g") == {("other", 0): VALUE}
+    coordinator.shutdown()
+    parts.close()
+    assert GroupCoordinator(open_parts()).offsets("g") == {("other", 0): VALUE}
+
+
 def test_a_missing_partition_is_said_and_the_group_goes_on(parts, coordinator: GroupCoordinator) -> None:
     coordinator.commit_offsets("g", "", None, -1, {PLACE: VALUE})
     parts.metadata.delete_topic(OFFSETS_TOPIC)

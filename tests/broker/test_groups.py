@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kfast.broker import groups
+from kfast.broker import groups, topics
 from kfast.broker.context import RequestContext
 from kfast.broker.group_coordinator import GroupCoordinator
 from kfast.errors import KfastError
@@ -28,6 +28,7 @@ HANDLERS = {
     ApiKey.OFFSET_FETCH: groups.offset_fetch,
     ApiKey.DESCRIBE_GROUPS: groups.describe_groups,
     ApiKey.LIST_GROUPS: groups.list_groups,
+    ApiKey.DELETE_TOPICS: topics.delete_topics,
 }
 
 OLDEST = {api_key: API_VERSIONS[api_key].min for api_key in HANDLERS}
@@ -308,6 +309,13 @@ def test_several_groups_are_fetched_at_once(client: Client) -> None:
         ("h", {("orders", 0): (2, "")}),
         ("g", {("orders", 0): (1, "")}),
     ]
+
+
+def test_a_deleted_topic_takes_its_offsets_with_it(client: Client) -> None:
+    client.commit(9, ("orders", 0, 1))
+    topic = item_type(codec.request_type(ApiKey.DELETE_TOPICS), "topics")
+    assert client.ask(ApiKey.DELETE_TOPICS, 6, topics=(build(topic, name="orders"),)).responses[0].error_code == 0
+    assert client.fetch(9, None) == {}
 
 
 # Administrators

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from kfast.broker.broker import Broker
@@ -111,6 +111,65 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
         assert broker.metadata.configs(TOPIC_RESOURCE, "events")["retention.ms"] == "-1"
         assert broker.metadata.next_producer_id() > producer_id
         assert consume(broker.bootstrap_servers, "a.b-c", 4) == [b"from", b"kfast", b"from", b"Kafka"]
+
+
+def test_groups_and_their_offsets_go_both_ways(libs: Path, tmp_path: Path) -> None:
+    """A group that was emptied, one with a static member still in it, one that only an administrator committed for."""
+    directory = tmp_path / "data"
+    with Broker(directory, config={"num.partitions": "1"}) as broker:
+        servers = broker.bootstrap_servers
+        produce(servers, "events", [b"1", b"2", b"3"])
+        assert subscribe(servers, "emptied", 3) == [b"1", b"2", b"3"]
+        assert subscribe(servers, "static", 3, **{"group.instance.id": "one"}) == [b"1", b"2", b"3"]
+        admin_place = ConsumerGroupTopicPartitions("by-admin", [TopicPartition("events", 0, 2, "why")])
+        admin = AdminClient({"bootstrap.servers": servers})
+        (future,) = admin.alter_consumer_group_offsets([admin_place]).values()
+        future.result(TIMEOUT_S)
+        assert committed(servers) == {"emptied": (3, None), "static": (3, None), "by-admin": (2, "why")}
+
+    with kafka(libs, directory, tmp_path, "static") as port:
+        servers = f"127.0.0.1:{port}"
+        produce(servers, "events", [b"4"])
+        assert subscribe(servers, "emptied", 1) == [b"4"]
+        assert subscribe(servers, "static", 1, **{"group.instance.id": "one"}) == [b"4"]
+        assert committed(servers) == {"emptied": (4, None), "static": (4, None), "by-admin": (2, "why")}
+
+    with Broker(directory) as broker:
+        servers = broker.bootstrap_servers
+        assert committed(servers) == {"emptied": (4, None), "static": (4, None), "by-admin": (2, "why")}
+        produce(servers, "events", [b"5"])
+        assert subscribe(servers, "static", 1, **{"group.instance.id": "one"}) == [b"5"]
+
+
+def subscribe(servers: str, group: str, count: int, **settings: object) -> list[bytes | None]:
+    """Consume `count` records of topic events as a member of `group`, and commit them."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            **settings,
+        }
+    )
+    consumer.subscribe(["events"])
+    try:
+        values = [message.value() for message in consumer.consume(count, timeout=TIMEOUT_S)]
+        consumer.commit(asynchronous=False)
+        return values
+    finally:
+        consumer.close()
+
+
+def committed(servers: str) -> dict[str, tuple[int, str | None]]:
+    """Offset and metadata of partition 0 of topic events, by group."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    places = {}
+    for group in ("emptied", "static", "by-admin"):
+        (future,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        (place,) = future.result(TIMEOUT_S).topic_partitions
+        places[group] = (place.offset, place.metadata)
+    return places
 
 
 def produce(servers: str, topic: str, values: list[bytes], **settings: object) -> None:
