@@ -139,19 +139,36 @@ def connect(host: str, port: int, timeout_s: float) -> socket.socket:
     """A blocking TCP socket with the kernel's time-outs and without Nagle's delay.
 
     Its congestion control is reno where the kernel offers it: BBR, the default of some distributions, paces what it
-    sends, and that would be measured instead of the broker.
+    sends, and that would be measured instead of the broker. Set before connecting: a socket that BBR has begun to pace
+    stays paced.
     """
-    connection = socket.create_connection((host, port), timeout_s)
+    connection = _connected(host, port, timeout_s)
     connection.settimeout(None)
     seconds = int(timeout_s)
     timeval = struct.pack("@ll", seconds, int((timeout_s - seconds) * 1e6))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_CONGESTION"):
-        with contextlib.suppress(OSError):  # a kernel without it keeps its own
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
     return connection
+
+
+def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect to the first of the host's addresses that answers."""
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            if hasattr(socket, "TCP_CONGESTION"):
+                with contextlib.suppress(OSError):  # a kernel without it keeps its own
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+            connection.settimeout(timeout_s)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure or OSError(f"{host} has no address")
 
 
 def receive_exactly(connection: socket.socket, view: memoryview, address: str) -> None:

@@ -198,7 +198,8 @@ def consume(
         thread.check()
     finally:
         load.close()
-    elapsed_s = (time.monotonic() if thread.is_done.is_set() else last_s) - started_s
+    gave_up_after_some = not thread.is_done.is_set() and counters.records
+    elapsed_s = (last_s if gave_up_after_some else time.monotonic()) - started_s
     return ConsumerResult(
         record_count=counters.records,
         size_bytes=counters.bytes,
