@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from kfast.lab.offset_lookup import LookupCosts, OffsetLookup
 from kfast.log.log import Log
@@ -31,6 +32,7 @@ FILE_COLOR = "#EAECEF"
 READ_COLOR = style.VERMILLION
 UNREAD_COLOR = "#8A9096"
 FOUND_COLOR = style.BLUISH_GREEN
+UNINDEXED_TEXT_COLOR = "#8F6200"  # the orange of its line, dark enough to read
 MIN_LABEL_PX = 8.2
 """Width of a digit: a label that does not fit into its batch is left out."""
 
@@ -189,11 +191,10 @@ def draw_costs(costs: LookupCosts) -> ShownFigure:
         for base_offset in costs.base_offsets[1:]:
             axes.axvline(base_offset, color=style.GREY, lw=1, ls=":")
         top = costs.most_without_index
-        axes.text(
-            0.012, 0.93, "without the index: from the start of the segment", color="#9A6A00", transform=axes.transAxes
-        )
-        axes.text(0.012, 0.85, "with the index", color=style.BLUISH_GREEN, transform=axes.transAxes)
-        axes.text(0.988, 0.93, "dotted: a new segment begins", color=style.GREY, ha="right", transform=axes.transAxes)
+        label: Any = {"transform": axes.transAxes, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5}}
+        axes.text(0.012, 0.93, "without the index: from the start of the segment", color=UNINDEXED_TEXT_COLOR, **label)
+        axes.text(0.012, 0.84, "with the index", color=style.BLUISH_GREEN, **label)
+        axes.text(0.988, 0.93, "dotted: a new segment begins", color=style.GREY, ha="right", **label)
         axes.set(xlim=(0, len(offsets)), ylim=(0, top * 1.32), xlabel="offset", ylabel="headers read")
         axes.set_title(costs.sentence(), weight="bold")
     return ShownFigure(figure, costs.sentence() + ".", "Headers read over offset, for each offset of the log.")
