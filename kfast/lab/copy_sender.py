@@ -28,8 +28,10 @@ class CopySender:
     def __init__(self, settings: Json) -> None:
         self._file = OpenFile(settings["path"])
         make_warm(self._file.fd)
-        self._socket = sockets.create_connection(("127.0.0.1", settings["port"]))
+        self._socket = sockets.socket()
+        # Before it connects: a socket that BBR has begun to pace stays paced, whatever it is given afterwards.
         self._congestion_control = set_congestion_control(self._socket)
+        self._socket.connect(("127.0.0.1", settings["port"]))
         self._connection = Connection(self._socket, SEND_TIMEOUT_S)
 
     def ready(self) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import kfast
-from kfast.broker.server import FIRST_BUFFER_SIZE, KEPT_BUFFER_SIZE
+from kfast.broker.server import FIRST_BUFFER_SIZE, KEPT_BUFFER_SIZE, Server
 from kfast.wire.api_versions import ApiKey, ApiVersionsRequest, read_api_versions_response, write_api_versions_request
 from kfast.wire.framing import frame_request
 
@@ -208,3 +208,13 @@ def test_a_silent_connection_is_closed_after_its_time(caplog: pytest.LogCaptureF
         socket.create_connection((broker.host, broker.port), timeout=20) as peer,
     ):
         assert_closed(peer)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="TCP_CONGESTION is not offered on this platform")
+@pytest.mark.parametrize(("host", "is_spared"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_connections_over_loopback_are_not_paced_by_bbr(host: str, is_spared: bool) -> None:
+    def congestion_control(of: socket.socket) -> bytes:
+        return of.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+
+    with socket.socket() as untouched, Server(host, 0)._listener as listener:
+        assert congestion_control(listener) == (b"reno" if is_spared else congestion_control(untouched))
