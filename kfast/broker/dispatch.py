@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,9 @@ _HANDLERS = {
     ApiKey.DESCRIBE_CLUSTER: "metadata.describe_cluster",
 }
 
+_loading = threading.Lock()
+_loaded: dict[tuple[ApiKey, int], Handler] = {}
+
 
 def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[Chunk]:
     """Return the chunks of the response to the request in `frame`, whose header is `context.header`.
@@ -70,9 +74,10 @@ def _answer_cold(broker: Broker, api_key: ApiKey, frame: memoryview, context: Re
     from kfast.wire import codec
 
     header = context.header
+    handler = _loaded.get((api_key, header.api_version)) or _load(api_key, header.api_version)
     request = codec.decode_request(api_key, header.api_version, frame[header.size_bytes :])
     try:
-        response = _handler(api_key)(broker, request, context)
+        response = handler(broker, request, context)
     except KfastError as error:
         logger.info("%s of %s: %s", api_key.name, context.client_host, error)
         response = codec.error_response(api_key, request, error.error_code)
@@ -83,8 +88,17 @@ def _answer_cold(broker: Broker, api_key: ApiKey, frame: memoryview, context: Re
     return [frame_response(api_key, header.api_version, header.correlation_id, payload)]
 
 
-def _handler(api_key: ApiKey) -> Handler:
-    module_name, function_name = _HANDLERS[api_key].split(".")
-    module = importlib.import_module(f"kfast.broker.{module_name}")
-    handler: Handler = getattr(module, function_name)
+def _load(api_key: ApiKey, version: int) -> Handler:
+    """Import the handler of an API and what its messages need in `version`, one thread at a time.
+
+    Two threads that import a package from different ends, as kio's are, make Python give up with a deadlock error in
+    one of them: a client's first request would fail now and then.
+    """
+    from kfast.wire import codec
+
+    with _loading:
+        module_name, function_name = _HANDLERS[api_key].split(".")
+        handler: Handler = getattr(importlib.import_module(f"kfast.broker.{module_name}"), function_name)
+        codec.prepare(api_key, version)
+        _loaded[api_key, version] = handler
     return handler

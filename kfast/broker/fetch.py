@@ -95,7 +95,7 @@ class DelayedFetch:
 
 
 class _Reading:
-    """One pass over the partitions of a request, in their order; the first that has data gives a whole batch (KIP-74)."""
+    """One pass over the partitions of a request, in their order; the first with data gives a whole batch (KIP-74)."""
 
     def __init__(self, broker: Broker, request: FetchRequest) -> None:
         self._broker = broker

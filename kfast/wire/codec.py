@@ -24,11 +24,18 @@ __all__ = [
     "encode_request",
     "encode_response",
     "error_response",
+    "prepare",
     "request_type",
     "response_type",
 ]
 
 _DECODE_ERRORS = (*fields.DECODE_ERRORS, ValueError, OverflowError)
+
+
+def prepare(api_key: int, version: int) -> None:
+    """Import now what `decode_request` and `encode_response` need for a version, rather than on first use."""
+    _reader(api_key, version, "request")
+    _writer(api_key, version, "response")
 
 
 def decode_request(api_key: int, version: int, body: memoryview) -> Any:
