@@ -203,6 +203,8 @@ def _log_config(value: Callable[[str], Any]) -> LogConfig:
         flush_messages=value("flush.messages"),
         flush_ms=value("flush.ms"),
         message_timestamp_type=_TIMESTAMP_TYPES[value("message.timestamp.type")],
+        message_timestamp_before_max_ms=value("message.timestamp.before.max.ms"),
+        message_timestamp_after_max_ms=value("message.timestamp.after.max.ms"),
         cleanup_policy=frozenset(value("cleanup.policy")),
         compression_type=value("compression.type"),
         file_delete_delay_ms=value("file.delete.delay.ms"),

@@ -279,7 +279,7 @@ _BROKER_KEYS = (
             "Partitions of __consumer_offsets when it is created; a group lives in one of them.", minimum=1),
     _static("offsets.topic.segment.bytes", _INT, str(100 << 20), "The segment size of __consumer_offsets.", minimum=1),
     _static("offset.metadata.max.bytes", _INT, "4096", "The longest text that may be committed beside an offset."),
-    _static("group.initial.rebalance.delay.ms", _INT, "50",
+    _static("group.initial.rebalance.delay.ms", _INT, "150",
             "How long a new group waits for more members before its first assignment. Kafka's default is 3000.",
             minimum=0),
     _static("group.min.session.timeout.ms", _INT, "6000", "The shortest session time-out a member may ask for."),

@@ -77,10 +77,14 @@ def to_line(entry: Entry) -> str:
         case "time_index_entry":
             return f"timestamp {entry['timestamp_ms']}  up to offset {entry['offset']}"
         case _:
-            return f"INVALID  {entry['file']}  position {entry['position']}: {entry['reason']}"
+            where = "" if entry["position"] is None else f"  position {entry['position']}"
+            return f"INVALID  {entry['file']}{where}: {entry['reason']}"
 
 
 def _dump_file(path: Path, deep: bool) -> Iterator[Entry]:
+    if not path.exists():
+        yield _error(path, None, "there is no such file or directory")
+        return
     reader = _READERS.get(path.suffix)
     parsed = parse_file_name(path.name)
     if reader is None or (parsed is None and path.suffix in (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)):

@@ -67,6 +67,8 @@ class Flusher:
                         segment.flush_indexes()
         if segments is not self._named_segments:
             fsync_directory(self._directory)
+            if self._named_segments is None:
+                fsync_directory(os.path.dirname(self._directory))  # which holds the name of a new partition
             self._named_segments = segments
 
     def schedule(self, flush: Callable[[], object], delay_ms: int) -> None:

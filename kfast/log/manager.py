@@ -23,7 +23,6 @@ from kfast.log.checkpoints import (
     LOG_START_OFFSET_CHECKPOINT,
     RECOVERY_POINT_CHECKPOINT,
     OffsetCheckpoint,
-    fsync_directory,
     read_partition_metadata,
     write_partition_metadata,
 )
@@ -136,7 +135,6 @@ class LogManager:
         directory.mkdir(exist_ok=True)
         if known_id != topic_id:
             write_partition_metadata(directory, topic_id)
-            fsync_directory(self.directory)
         return Log.open(
             directory,
             config or self._default_config,

@@ -221,7 +221,7 @@ def test_files_that_are_missing_or_foreign_are_named(tmp_path: Path) -> None:
         ("error", str(nameless)),
         ("error", str(missing)),
     ]
-    assert "No such file" in entries[2]["reason"]
+    assert "no such file" in entries[2]["reason"]
     assert all(map(is_invalid, entries))
 
 
