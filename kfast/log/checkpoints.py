@@ -116,8 +116,10 @@ def read_partition_metadata(directory: str | os.PathLike[str]) -> uuid.UUID | No
 
 
 def write_partition_metadata(directory: str | os.PathLike[str], topic_id: uuid.UUID) -> None:
-    """Write it before the first record is. Its name gets to the disk with the log's first flush, and until then there is
-    nothing that could be lost: a new topic of 50 partitions waits for 50 fsyncs and not for 150."""
+    """Write it. Its name gets to the disk with the log's first flush; until then there is nothing that could be lost.
+
+    So a new topic of 50 partitions waits for 50 fsyncs and not for 150.
+    """
     _replace(Path(directory, PARTITION_METADATA), f"version: 0\ntopic_id: {uuid_to_text(topic_id)}")
 
 
