@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_lab(commands)
     _add_serve(commands)
+    _add_bench(commands)
     _add_dump_log(commands)
     _add_doctor(commands)
     return parser
@@ -148,6 +149,54 @@ def _key_values(texts: Sequence[str]) -> dict[str, str]:
     return config
 
 
+def _add_bench(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "bench",
+        _bench,
+        "measure copy modes, order of access and the log, on this machine",
+        "  kfast bench copy                what each copy mode costs, beside a bare sendfile loop\n"
+        "  kfast bench io --blocks 10      in order and at random, with the sync policy named\n"
+        "  kfast bench log --json          Log.append beside a bare loop of CRC-32C and pwrite",
+    )
+    experiments = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
+    _add_experiment(experiments, "copy", "measure what each copy mode costs the sender in chunks of 4 KiB to 4 MiB")
+    _add_experiment(experiments, "io", "measure reads and writes in order and at random, in blocks of 4 KiB to 1 MiB")
+    _add_experiment(experiments, "log", "measure what Log.append adds to CRC-32C and pwrite")
+
+
+def _add_experiment(experiments: Any, name: str, about: str) -> None:
+    parser = _add_command(
+        experiments,
+        name,
+        _bench,
+        about,
+        f"  kfast bench {name}\n"
+        f"  kfast bench {name} --blocks 40 --json > {name}.json    every run, with the machine and the conditions\n"
+        f"  kfast bench {name} --smoke                         seconds: shows that it works, measures nothing",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object: summaries, single runs, provenance")
+    parser.add_argument("--blocks", type=int, metavar="N", help="how often every arm is run; default: 20")
+    parser.add_argument("--smoke", action="store_true", help="small and short, and marked so: no finding")
+
+
+def _bench(options: argparse.Namespace) -> int:
+    import json
+
+    from kfast.lab import bench
+    from kfast.lab.progress import ProgressMeter
+
+    run, lines = bench.EXPERIMENTS[options.experiment]
+    with ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
+        result = run(options.blocks, options.smoke, progress)
+    if options.json:
+        print(json.dumps(result.to_json()))
+        return 0
+    for line in lines(result):
+        print(line)
+    return 0
+
+
 def _add_dump_log(commands: Any) -> None:
     parser = _add_command(
         commands,
@@ -206,5 +255,3 @@ def _doctor(options: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{'yes' if finding.is_available else 'no ':<4} {finding.name:<{width}}  {finding.detail}")
     return 0
-
-

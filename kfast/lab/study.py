@@ -1,0 +1,139 @@
+"""An experiment in the background: it starts at once, is asked how far it is, and gives what it has measured so far.
+
+    study = Study(CopyExperiment(...))
+    study.start()        returns at once
+    study.wait()         until it is through, or its time is up
+    study.result()       of the blocks that are complete; never waits
+
+Whole blocks alone count, so a study that is ended early has fewer blocks and none that is half. A second study of the
+same kind of experiment ends the first, as running a cell again shall replace its older run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from kfast.errors import KfastError
+
+Run = TypeVar("Run")
+Result = TypeVar("Result", covariant=True)
+Progress = Callable[[int, int, str], None]
+
+LIMIT_S = 75.0
+
+_RUNNING: dict[str, Study] = {}  # type: ignore[type-arg]  # of whatever runs and results
+_RUNNING_LOCK = threading.Lock()
+
+
+class Experiment(Protocol[Run, Result]):
+    """What a study can run: `CopyExperiment`, `IoExperiment`."""
+
+    def blocks(self, progress: Progress | None = None) -> Iterator[list[Run]]: ...
+
+    def result(self, runs: Sequence[Run]) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StudyState:
+    """How far it is: runs done of those planned, in words what it is at, and how long it has taken."""
+
+    done: int
+    total: int
+    words: str
+    block_count: int
+    elapsed_s: float
+
+
+class NothingMeasuredError(KfastError):
+    """A study was asked for a result before its first block was complete."""
+
+
+class _StoppedError(Exception):
+    """Ends a block in the middle; nobody outside sees it."""
+
+
+class Study(Generic[Run, Result]):
+    """Runs `experiment` in a thread. No block begins that would, at the pace so far, end after `limit_s`."""
+
+    def __init__(self, experiment: Experiment[Run, Result], limit_s: float = LIMIT_S) -> None:
+        self.limit_s = limit_s
+        self._experiment = experiment
+        self._blocks: list[list[Run]] = []
+        self._state = (0, 0, "not started")
+        self._start_s = self._end_s = 0.0
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kfast-study", daemon=True)
+
+    def start(self) -> None:
+        """Begin, once, and return. An older study of the same kind of experiment is ended first."""
+        name = type(self._experiment).__name__
+        with _RUNNING_LOCK:
+            older, _RUNNING[name] = _RUNNING.get(name), self
+        if older is not None:
+            older.stop()
+        self._start_s = time.monotonic()
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Return whether it is over. Ctrl-C ends the wait and the study; what was measured is kept."""
+        try:
+            self._thread.join(timeout_s)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End it, if it is still going on, and wait until its files and children are gone."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def result(self) -> Result:
+        """What the blocks so far say. Raises what went wrong, or NothingMeasuredError."""
+        if self._error is not None:
+            raise self._error
+        if not self._blocks:
+            raise NothingMeasuredError("the first block is not complete yet: call wait() before result()")
+        return self._experiment.result([run for block in list(self._blocks) for run in block])
+
+    @property
+    def state(self) -> StudyState:
+        end_s = time.monotonic() if self._thread.is_alive() else self._end_s
+        return StudyState(*self._state, block_count=len(self._blocks), elapsed_s=end_s - self._start_s)
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        blocks = self._experiment.blocks(self._note)
+        try:
+            for block in blocks:
+                self._blocks.append(block)
+                elapsed_s = time.monotonic() - self._start_s
+                if elapsed_s * (1 + 1 / len(self._blocks)) > self.limit_s:
+                    break
+        except _StoppedError:
+            pass
+        except BaseException as error:  # nobody sees a thread's traceback: result() raises it
+            self._error = error
+        finally:
+            close = getattr(blocks, "close", None)  # a generator's: the file and the children go with it
+            if close is not None:
+                close()
+            self._end_s = time.monotonic()
+
+    def _note(self, done: int, total: int, words: str) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
+        self._state = (done, total, words)
+
+    def __repr__(self) -> str:
+        state = "running" if self.is_running else "not running"
+        return f"Study({type(self._experiment).__name__}, {state}, {len(self._blocks)} blocks)"
