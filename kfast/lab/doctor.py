@@ -18,8 +18,10 @@ from kfast.lab.residency import residency
 from kfast.lab.unavailable import Unavailable
 from kfast.transfer.capability import probe
 
-PACKAGES = ("jupyterlab", "ipywidgets", "matplotlib", "confluent-kafka", "nbval", "playwright")
-PROGRAMS = {"java": "Apache Kafka beside kfast", "mvn": "fetches Apache Kafka", "chromium": "browser tests"}
+EXTRAS = {"lab": ("jupyterlab", "ipywidgets", "matplotlib", "confluent-kafka"), "test": ("nbval", "playwright")}
+"""Packages that the notebooks need, and those that only the tests need, by the extra that brings them."""
+
+PROGRAMS = {"java": "tests beside Apache Kafka", "mvn": "fetching Apache Kafka", "chromium": "tests in a browser"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,21 @@ def _collectors(where: str) -> list[Finding]:
 
 
 def _software() -> list[Finding]:
-    findings = []
-    for package in PACKAGES:
-        try:
-            findings.append(Finding(package, True, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
-            findings.append(Finding(package, False, "not installed; pip install 'kfast[test]' brings it"))
-    for program, purpose in PROGRAMS.items():
-        findings.append(Finding(program, shutil.which(program) is not None, purpose))
-    return findings
+    packages = [_package(name, extra) for extra, names in EXTRAS.items() for name in names]
+    return packages + [_program(name, purpose) for name, purpose in PROGRAMS.items()]
+
+
+def _package(name: str, extra: str) -> Finding:
+    purpose = "for tests only; " if extra == "test" else ""
+    try:
+        return Finding(name, True, f"{purpose}version {importlib.metadata.version(name)}")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, False, f"{purpose}not installed: pip install 'kfast[{extra}]' brings it")
+
+
+def _program(name: str, purpose: str) -> Finding:
+    found = shutil.which(name) is not None
+    return Finding(name, found, f"for {purpose} only" + ("" if found else "; not found on the PATH"))
 
 
 def _finding(name: str, collected: object, purpose: str | None = None) -> Finding:

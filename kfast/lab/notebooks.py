@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -49,3 +51,10 @@ def copy_missing(source: Path, directory: Path) -> list[str]:
     for path in missing:
         shutil.copy(path, directory / path.name)
     return [path.name for path in missing]
+
+
+def linked_notebooks(path: Path) -> list[str]:
+    """File names of the notebooks that the prose of the notebook at `path` links to, sorted."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return sorted(set(re.findall(r"\]\(([\w-]+\.ipynb)\)", prose)))

@@ -30,8 +30,8 @@ class FindingsTable:
         head = "".join(
             f'<th scope="col" style="{_CELL}">{name}</th>' for name in ("", "what", "what it is, or why not")
         )
-        caption = escape(self.sentence())
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        caption = f'<caption style="text-align:left">{escape(self.sentence())}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def __str__(self) -> str:
         width = max((len(finding.name) for finding in self.findings), default=0)

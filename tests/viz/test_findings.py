@@ -17,7 +17,7 @@ def test_html_is_escaped_and_has_a_row_a_finding():
     html = FindingsTable(FINDINGS)._repr_html_()
     assert html.count('<th scope="row"') == 2
     assert "EINVAL on &lt;this&gt; file system" in html
-    assert "<caption>1 of 2 things are there; not there: splice.</caption>" in html
+    assert ">1 of 2 things are there; not there: splice.</caption>" in html
 
 
 def test_plain_text_is_aligned():
