@@ -47,6 +47,9 @@ _HANDLERS = {
     ApiKey.DESCRIBE_CLUSTER: "metadata.describe_cluster",
 }
 
+# Plain integers: to get a member of an enumeration takes longer than to compare it.
+_PRODUCE, _FETCH, _API_VERSIONS = int(ApiKey.PRODUCE), int(ApiKey.FETCH), int(ApiKey.API_VERSIONS)
+
 _loading = threading.Lock()
 _loaded: dict[tuple[ApiKey, int], Handler] = {}
 
@@ -58,16 +61,17 @@ def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[C
     Apache Kafka with an unknown API key or version.
     """
     header = context.header
-    context.metrics.requests[header.api_key] += 1
-    if header.api_key == ApiKey.API_VERSIONS:
+    api_key = header.api_key
+    context.metrics.requests[api_key] += 1
+    if api_key == _API_VERSIONS:
         return list(api_versions.answer(context))
-    if not is_served(header.api_key, header.api_version):
-        raise MalformedFrameError(f"API key {header.api_key} version {header.api_version} is not served")
-    if header.api_key == ApiKey.PRODUCE:
+    if not is_served(api_key, header.api_version):
+        raise MalformedFrameError(f"API key {api_key} version {header.api_version} is not served")
+    if api_key == _PRODUCE:
         return produce.answer(broker, frame, context)
-    if header.api_key == ApiKey.FETCH:
+    if api_key == _FETCH:
         return fetch.answer(broker, frame, context)
-    return _answer_cold(broker, ApiKey(header.api_key), frame, context)
+    return _answer_cold(broker, ApiKey(api_key), frame, context)
 
 
 def _answer_cold(broker: Broker, api_key: ApiKey, frame: memoryview, context: RequestContext) -> list[Chunk]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kfast.errors import InvalidRecordError, InvalidRequiredAcksError, InvalidTopicError, KfastError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kfast.broker.context import RequestContext
     from kfast.transfer.sender import Chunk
 
+_ACKS = (-1, 0, 1)
 _BATCH_LENGTH = struct.Struct(">i")
 _ATTRIBUTES = struct.Struct(">h")
 
@@ -34,19 +36,12 @@ def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[C
     """
     header = context.header
     request = read_produce_request(header.api_version, frame, header.size_bytes)
-    topics = [
-        ProduceTopicResponse(
-            topic.name,
-            topic.topic_id,
-            [_append(broker, topic.name, partition, request.acks, context) for partition in topic.partitions],
-        )
-        for topic in request.topics
-    ]
+    topics = []
+    for name, topic_id, partitions in request.topics:
+        results = [_append(broker, name, data, request.acks, context) for data in partitions]
+        topics.append(ProduceTopicResponse(name, topic_id, results))
     if request.acks == 0:
-        for topic in topics:
-            for result in topic.partitions:
-                if result.error_code:
-                    raise InvalidRequiredAcksError(f"acks=0 to {topic.name}-{result.partition}: {result.error_message}")
+        _ensure_no_error(topics)
         return []
     return [write_produce_response(header.api_version, header.correlation_id, ProduceResponse(topics))]
 
@@ -55,7 +50,7 @@ def _append(
     broker: Broker, topic: str, data: ProducePartition, acks: int, context: RequestContext
 ) -> ProducePartitionResponse:
     try:
-        if acks not in (-1, 0, 1):
+        if acks not in _ACKS:
             raise InvalidRequiredAcksError(f"acks is {acks}, and -1, 0 and 1 are all there are")
         if topic in broker.metadata.internal_topics:
             raise InvalidTopicError(f"{topic} is written by the broker alone")
@@ -70,6 +65,13 @@ def _append(
     return ProducePartitionResponse(
         data.partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset
     )
+
+
+def _ensure_no_error(topics: Iterable[ProduceTopicResponse]) -> None:
+    for topic in topics:
+        for result in topic.partitions:
+            if result.error_code:
+                raise InvalidRequiredAcksError(f"acks=0 to {topic.name}-{result.partition}: {result.error_message}")
 
 
 def _one_batch(records: memoryview | None) -> memoryview:

@@ -161,9 +161,7 @@ class Log:
             self._flusher.schedule(self.flush, config.flush_ms)
         for listener in self._listeners:
             listener()
-        return LogAppendInfo(
-            first_offset, next_offset - 1, append_time_ms, self._log_start_offset, next_offset - first_offset
-        )
+        return LogAppendInfo(first_offset, next_offset - 1, append_time_ms, self._log_start_offset)
 
     def _append(self, buffer: bytearray | memoryview, batches: list[RecordBatch], leader_epoch: int) -> int:
         """Write under the lock; return the new log end offset."""

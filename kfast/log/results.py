@@ -5,7 +5,6 @@ Named tuples where one is made for every look-up: they take half the time of a f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from kfast.file_slice import FileSlice
@@ -49,12 +48,10 @@ class FetchDataInfo(NamedTuple):
     last_stable_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogAppendInfo:
+class LogAppendInfo(NamedTuple):
     """What `Log.append` did. `log_append_time_ms` is -1 where the producer's own timestamps were kept."""
 
     first_offset: int
     last_offset: int
     log_append_time_ms: int
     log_start_offset: int
-    count: int

@@ -95,7 +95,7 @@ def first_flexible_version(api_key: int) -> int:
 
 
 def is_served(api_key: int, version: int) -> bool:
-    return api_key in API_VERSIONS and version in API_VERSIONS[ApiKey(api_key)]
+    return (api_key, version) in _SERVED
 
 
 def is_flexible(api_key: int, version: int) -> bool:
@@ -108,6 +108,9 @@ def has_flexible_response_header(api_key: int, version: int) -> bool:
     return api_key != ApiKey.API_VERSIONS and is_flexible(api_key, version)
 
 
+_SERVED = frozenset(
+    (int(key), version) for key, versions in API_VERSIONS.items() for version in range(versions.min, versions.max + 1)
+)
 _FIRST_FLEXIBLE: dict[int, int] = {int(key): versions.first_flexible for key, versions in API_VERSIONS.items()}
 _UNSUPPORTED_VERSION = UnsupportedVersionError.error_code
 _ADVERTISED = struct.Struct(">hhh")
