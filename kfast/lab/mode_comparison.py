@@ -1,7 +1,8 @@
 """Which copy mode costs the broker how much: turns in random order, and one sentence that says what came out.
 
 A round holds every mode once and the reference mode twice. The two turns of the same mode differ by chance alone, so
-they say how small a difference the run can tell. Pure: whoever runs the load reports each turn's counts here.
+they say how small a difference the run can tell. Nothing is produced meanwhile, as that costs CPU whatever the mode.
+Pure: whoever runs the load reports each turn's counts here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from kfast.lab import prediction
 from kfast.lab.summary import Interval, paired_ratio, resolution
 
 REFERENCE = "sendfile"
@@ -51,9 +53,9 @@ class TurnResult:
 class ComparisonPlan:
     """How long and how often: `settle_s` of each turn are not measured, `measure_s` are."""
 
-    rounds: int = 3
-    settle_s: float = 0.2
-    measure_s: float = 0.6
+    rounds: int
+    settle_s: float
+    measure_s: float
 
     def turns(self, copy_modes: Sequence[str], seed: int) -> list[Turn]:
         """All turns, each round in an order of its own."""
@@ -127,21 +129,17 @@ class ModeComparison:
         if not self.results:
             return "No copy mode has been measured yet."
         if not any(result.consumed_bytes for result in self.results):
-            return "Nothing was consumed, so no copy mode was at work: choose the workload re-read or both."
+            return "Nothing was consumed, so no copy mode was at work."
         if not self.complete_rounds:
             return f"{len(self.results)} of {len(self.turns)} turns measured; a first round takes all modes."
         return f"{self._values()} {self._finding()} {self._limit_words()}"
 
-    def against(self, prediction: float) -> str:
-        """Hold what a reader predicted for CONTRAST over REFERENCE against what was measured."""
+    def against(self, predicted: float | None, *, is_smoke: bool = False) -> str:
+        """Hold what a reader predicted, the CPU of CONTRAST over REFERENCE, against what was measured."""
         if self.complete_rounds < 2 or not {REFERENCE, CONTRAST} <= set(self.copy_modes):
-            return f"You predicted {prediction:.1f} times; the comparison has not measured it yet."
-        ratio = self.ratio()
-        measured = f"measured: {ratio.median:.2f} times ({ratio.low:.2f} to {ratio.high:.2f} over the rounds)"
-        if ratio.spans(prediction):
-            return f"You predicted {prediction:.1f} times; {measured}. Your prediction lies within what was measured."
-        side = "less" if ratio.median < prediction else "more"
-        return f"You predicted {prediction:.1f} times; {measured}: {side} than you thought."
+            return "The comparison has not measured two rounds yet."
+        question = f"Broker CPU of {LABELS[CONTRAST]} over {LABELS[REFERENCE]}"
+        return prediction.against(question, predicted, self.ratio(), is_smoke)
 
     def headline(self) -> str:
         """The finding alone, short enough for the title of a figure."""
@@ -161,7 +159,7 @@ class ModeComparison:
         rounds = self.complete_rounds
         words = ", ".join(_spread(LABELS[mode], self.cpu_s_per_gb(mode)) for mode in self.copy_modes)
         order = "1 round" if rounds == 1 else f"the median of {rounds} rounds in random order (lowest to highest)"
-        return f"Broker CPU seconds per GB, {order}: {words}."
+        return f"Re-reading the log, broker CPU seconds per GB, {order}: {words}."
 
     def _finding(self) -> str:
         if not {REFERENCE, CONTRAST} <= set(self.copy_modes):

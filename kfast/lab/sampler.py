@@ -15,6 +15,7 @@ WAITING_SHARE = 0.2
 """Of one processor: idle for so long while a request to a disk is under way, the machine waits for the disk."""
 
 BROKER_CPU, CLIENT_CPU, DISK, NONE = "broker CPU", "client CPU", "disk", "none"
+OTHERS = "other programs"
 
 
 def reading(before: Sample, after: Sample) -> Reading:
@@ -32,7 +33,7 @@ def reading(before: Sample, after: Sample) -> Reading:
         consumed_bytes=after.consumed_bytes - before.consumed_bytes,
         moved_bytes=after.appended_bytes - before.appended_bytes + _sent(after) - _sent(before),
         broker_cpu_s=broker_cpu_s,
-        cores={name: seconds / elapsed_s for name, seconds in cpu_s.items()},
+        cores={name: seconds / elapsed_s for name, seconds in {**cpu_s, **_others(cpu_s, machine_cpu)}.items()},
         processor_count=after.processor_count,
         limited_by=limiting_resource(cpu_s, machine_cpu, elapsed_s, after.processor_count),
         traffic=traffic(before, after, elapsed_s),
@@ -78,6 +79,13 @@ def traffic(before: Sample, after: Sample, elapsed_s: float) -> Traffic:
         unflushed_bytes=after.unflushed_bytes,
         dirty_bytes=after.dirty_bytes,
     )
+
+
+def _others(cpu_s: Mapping[str, float], machine_cpu: MachineCpu | Unavailable) -> dict[str, float]:
+    """What programs besides the workload's used; nothing where the machine does not say."""
+    if isinstance(machine_cpu, Unavailable):
+        return {}
+    return {OTHERS: max(0.0, machine_cpu.busy_s - sum(cpu_s.values()))}
 
 
 def _sent(sample: Sample) -> int:

@@ -16,11 +16,12 @@ from kfast.viz import style
 
 KIB = 1024
 BATCH_RECORDS = tuple(2**power for power in range(15))
-RECORD_SIZES = (10, 100, KIB, 10 * KIB, 100 * KIB)
+RECORD_SIZES = (10, 100, KIB, 10 * KIB)
 FETCH_SIZES = tuple(2**power for power in range(12, 25, 2))
 CONSUMER_COUNTS = (1, 2, 3, 4)
 WORKLOADS = {"produce": "produce", "reread": "re-read", "both": "both"}
 CLIENTS = {"raw": "raw", "confluent": "confluent-kafka"}
+RECEIVERS = {"recv_into": "copies", "discard": "discards"}
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 FLUSH_POLICIES = {"never": "left to the kernel", "batch": "fsync every batch"}
 
@@ -89,7 +90,7 @@ class Controls:
 
 def _make_widgets(settings: Mapping[str, Any], copy_modes: Sequence[str]) -> dict[str, Any]:
     toggles = {"copy_mode": {mode: style.mode_label(mode) for mode in copy_modes}, "workload": WORKLOADS}
-    toggles |= {"client": CLIENTS, "flush": FLUSH_POLICIES}
+    toggles |= {"client": CLIENTS, "flush": FLUSH_POLICIES, "receive": RECEIVERS}
     sliders = {"batch_records": BATCH_RECORDS, "record_size": RECORD_SIZES, "fetch_bytes": FETCH_SIZES}
     sliders |= {"consumer_count": CONSUMER_COUNTS}
     made: dict[str, Any] = {}
@@ -119,6 +120,8 @@ def change_label(name: str, value: Any) -> str:
         return f"{DESCRIPTIONS[name].split()[0].lower()} {size_text(value)}"
     if name == "consumer_count":
         return f"{value} consumers"
+    if name == "receive":
+        return f"receiver {RECEIVERS[value]}"
     return {**WORKLOADS, **CLIENTS, **FLUSH_POLICIES}.get(value, str(value))
 
 
@@ -146,6 +149,7 @@ DESCRIPTIONS = {
     "compression": "Compression",
     "client": "Client",
     "flush": "Flush",
+    "receive": "Receiver",
 }
 
 
@@ -179,6 +183,10 @@ WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "raw": "requests made in advance; records are not looked at",
         "confluent": "librdkafka makes and reads every record: the client soon is the limit",
     }[values["client"]],
+    "receive": lambda values: {
+        "recv_into": "the receiver copies the bytes into its own memory, as every consumer does",
+        "discard": "the receiver drops the bytes in the kernel (MSG_TRUNC): its copy is taken away",
+    }[values["receive"]],
     "flush": lambda values: {
         "never": "acknowledged when in the page cache (Kafka's default)",
         "batch": "acknowledged when on disk (flush.messages=1)",

@@ -24,11 +24,14 @@ import ipywidgets as widgets
 
 from kfast.lab.mode_comparison import ComparisonPlan
 from kfast.lab.reading import Reading
+from kfast.lab.sampler import reading
+from kfast.lab.workload import Workload
+from kfast.lab.workload_settings import WorkloadSettings
 from kfast.transfer.capability import probe
 from kfast.viz.controls import Controls
 from kfast.viz.live import FRAMES_PER_S, LIMIT_S, LiveOutput, LivePlot
 from kfast.viz.result import DashboardResult, mode_sentences
-from kfast.viz.run import DashboardRun, Measuring, Show, Workload
+from kfast.viz.run import DashboardRun, LiveWorkload, Measuring, Show
 from kfast.viz.time_figure import Timeline
 
 DEFAULTS: dict[str, Any] = {
@@ -41,13 +44,19 @@ DEFAULTS: dict[str, Any] = {
     "compression": "none",
     "client": "raw",
     "flush": "never",
+    "receive": "recv_into",
 }
-PLAN = ComparisonPlan(rounds=3, settle_s=0.2, measure_s=0.5)
+PLAN = ComparisonPlan(rounds=5, settle_s=0.2, measure_s=0.2)
 
 # Short runs for continuous integration: they show that everything works, not how fast it is.
 FAST_PLAN = ComparisonPlan(rounds=2, settle_s=0.05, measure_s=0.15)
 FAST_LIMIT_S = 4.5
 FAST_FRAMES_PER_S = 10.0
+
+
+def open_workload(settings: Mapping[str, Any]) -> LiveWorkload:
+    """A broker and its clients, each in a process of its own."""
+    return Workload(WorkloadSettings(**settings))
 
 
 class Dashboard:
@@ -56,8 +65,8 @@ class Dashboard:
     def __init__(
         self,
         *,
-        open_workload: Callable[[Mapping[str, Any]], Workload],
-        read: Callable[[Any, Any], Reading],
+        open_workload: Callable[[Mapping[str, Any]], LiveWorkload] = open_workload,
+        read: Callable[[Any, Any], Reading] = reading,
         limit_s: float | None = None,
         seed: int | None = None,
         **settings: Any,
@@ -110,15 +119,14 @@ class Dashboard:
         self._plot.raise_error()
         timeline = self._run.timeline
         snapshot = Timeline(list(timeline.points), list(timeline.changes))
-        remarks = ["A short run (KFAST_FAST=1): it shows that everything works, not how fast."] if self._is_fast else []
+        remarks = ["A short run (KFAST_FAST=1) shows that everything works, not how fast."] if self._is_fast else []
         self._save()
         way_png = bytes(self._plot.images[1].value)
         return DashboardResult(snapshot, copy.deepcopy(self._run.comparison), way_png, remarks)
 
     def wait(self, timeout_s: float = 60.0) -> None:
         """Return when the comparison that was asked for is over, or else the run. Raises what the run raised."""
-        was_comparing = self._run.is_comparing
-        self._plot.wait(lambda: was_comparing and not self._run.is_comparing, timeout_s)
+        self._plot.wait(lambda: self._run.has_compared, timeout_s)
         self._plot.raise_error()
 
     @property

@@ -62,7 +62,7 @@ class Source(Protocol):
     def step(self, elapsed_s: float) -> Sequence[bool] | None:
         """Sample, and set the artists. Says for each picture whether its background is stale; None draws nothing."""
 
-    def finish(self, end: End) -> None:
+    def finish(self, end: End, error: BaseException | None) -> None:
         """Let go of everything. Called once, however the run ended."""
 
 
@@ -150,7 +150,7 @@ class LivePlot:
         except BaseException as error:  # nobody sees a thread's traceback: it is kept for result()
             self.error, end = error, End.FAILED
         try:
-            self._source.finish(end)
+            self._source.finish(end, self.error)
             self._send([True] * len(self.images))
             self._at_end()
         except BaseException as error:

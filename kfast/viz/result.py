@@ -29,6 +29,15 @@ class DashboardResult:
         words = [] if self.comparison is None else [self.comparison.sentence()]
         return [*words, *mode_sentences(self.timeline), *self.remarks]
 
+    @property
+    def produce_by_batch(self) -> dict[int, float]:
+        """Median MB/s produced for each batch size that was tried while something was produced."""
+        rates: dict[int, list[float]] = {}
+        for point in self.timeline.points:
+            if point.produce_mb_per_s > 0:
+                rates.setdefault(point.batch_records, []).append(point.produce_mb_per_s)
+        return {size: median(of_size) for size, of_size in sorted(rates.items())}
+
     def png(self) -> bytes:
         """The whole run over time, the comparison if there was one, and the way of the data at the end."""
         pictures = []

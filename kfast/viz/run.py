@@ -25,9 +25,10 @@ from kfast.viz.way_figure import WayFigure
 
 WINDOW_S = 1.0
 WORDS_PERIOD_S = 2.0
+COMPARED_WORKLOAD = "reread"
 
 
-class Workload(Protocol):
+class LiveWorkload(Protocol):
     """What the dashboard needs of a workload; `kfast.lab.workload.Workload` is one."""
 
     def set(self, **settings: Any) -> None: ...
@@ -41,7 +42,7 @@ class Workload(Protocol):
 class Measuring:
     """How a run measures: what opens its workload, what reads two samples, and how long and in which turns."""
 
-    open_workload: Callable[[Mapping[str, Any]], Workload]
+    open_workload: Callable[[Mapping[str, Any]], LiveWorkload]
     read: Callable[[Any, Any], Reading]
     copy_modes: Sequence[str]
     plan: ComparisonPlan
@@ -68,7 +69,7 @@ class DashboardRun:
         self._lock = threading.Lock()
         self._wants_comparison = False
         self._comparing: ComparisonRun[Any] | None = None
-        self._workload: Workload | None = None
+        self._workload: LiveWorkload | None = None
         self._samples: deque[Any] = deque()
         self._copy_mode = ""
         self._words_due_s = 0.0
@@ -86,6 +87,11 @@ class DashboardRun:
         with self._lock:
             return self._wants_comparison or self._comparing is not None
 
+    @property
+    def has_compared(self) -> bool:
+        """Whether a comparison was made, and none is wanted or under way."""
+        return self.comparison is not None and not self.is_comparing
+
     def begin(self) -> None:
         self.timeline, self.comparison = Timeline(), None
         self._words_due_s = 0.0
@@ -101,7 +107,7 @@ class DashboardRun:
         changes = self._show.controls.take_changes()
         if changes:
             self._apply(elapsed_s, changes)
-        self._begin_comparison()
+        self._begin_comparison(elapsed_s)
         sample = self._workload.sample()
         self._samples.append(sample)
         self._add_point(elapsed_s)
@@ -111,7 +117,7 @@ class DashboardRun:
             return None  # drawing would take processor time from what is being measured
         return self._draw(elapsed_s)
 
-    def finish(self, end: End) -> None:
+    def finish(self, end: End, error: BaseException | None) -> None:
         workload, self._workload = self._workload, None
         with self._lock:
             self._comparing, self._wants_comparison = None, False
@@ -122,14 +128,15 @@ class DashboardRun:
         reasons = {
             End.STOPPED: f"stopped after {elapsed_s:.0f} s",
             End.LIMIT: f"ended by itself after {self._measuring.limit_s:.0f} s; Start begins a new run",
-            End.FAILED: "failed: result() says how",
+            End.FAILED: f"failed: {error}",
         }
         self._show.readout.status.value = reasons[end]
 
     def _apply(self, elapsed_s: float, changes: Mapping[str, Any]) -> None:
         """Hand changes to the workload; each that was accepted gets its line in the picture."""
         if self._comparing is not None:
-            self._end_comparison(f"it was ended by a change of {', '.join(changes)}")
+            self._end_comparison(elapsed_s, f"it was ended by a change of {', '.join(changes)}")
+            changes = {name: value for name, value in changes.items() if name not in ("workload", "copy_mode")}
         for name, value in changes.items():
             try:
                 self._set(elapsed_s, name, value)
@@ -145,7 +152,7 @@ class DashboardRun:
         self._samples.append(self._workload.sample())
         self.timeline.changes.append(Change(elapsed_s, change_label(name, value)))
 
-    def _begin_comparison(self) -> None:
+    def _begin_comparison(self, elapsed_s: float) -> None:
         with self._lock:
             if not self._wants_comparison or self._comparing is not None:
                 return
@@ -153,6 +160,8 @@ class DashboardRun:
             measuring = self._measuring
             self._comparing = ComparisonRun(measuring.plan, measuring.copy_modes, measuring.read, measuring.seed)
         self.comparison = self._comparing.comparison
+        if self._show.controls.values["workload"] != COMPARED_WORKLOAD:
+            self._set(elapsed_s, "workload", COMPARED_WORKLOAD)
 
     def _step_comparison(self, elapsed_s: float, sample: Any) -> None:
         comparing = self._comparing
@@ -163,15 +172,19 @@ class DashboardRun:
             self._set(elapsed_s, "copy_mode", copy_mode)
             self._show.readout.show_finding(comparing.comparison.sentence())
         if comparing.is_done:
-            self._end_comparison()
-            self._set(elapsed_s, "copy_mode", self._show.controls.values["copy_mode"])
+            self._end_comparison(elapsed_s)
 
-    def _end_comparison(self, why: str = "") -> None:
+    def _end_comparison(self, elapsed_s: float, why: str = "") -> None:
+        """Say what came out, and go back to what the controls stand at."""
+        assert self._comparing is not None
+        tail = f" The comparison is not complete: {why}." if why else ""
+        self._show.readout.show_finding(self._comparing.comparison.sentence() + tail)
+        values = self._show.controls.values
+        if values["workload"] != COMPARED_WORKLOAD:
+            self._set(elapsed_s, "workload", values["workload"])
+        self._set(elapsed_s, "copy_mode", values["copy_mode"])
         with self._lock:
-            comparing, self._comparing = self._comparing, None
-        if comparing is not None:
-            tail = f" The comparison is not complete: {why}." if why else ""
-            self._show.readout.show_finding(comparing.comparison.sentence() + tail)
+            self._comparing = None
 
     def _add_point(self, elapsed_s: float) -> None:
         if len(self._samples) < 2:

@@ -59,7 +59,13 @@ def test_a_reading_is_the_difference_of_two_samples() -> None:
 
 
 def test_a_process_that_started_in_between_counts_from_nothing() -> None:
-    assert reading(BEFORE, AFTER).cores == pytest.approx({"broker": 0.25, "producer": 0.05, "consumer 1": 0.2})
+    cores = {"broker": 0.25, "producer": 0.05, "consumer 1": 0.2, "other programs": 0.0}
+    assert reading(BEFORE, AFTER).cores == pytest.approx(cores)
+
+
+def test_what_the_machine_does_besides_is_other_programs() -> None:
+    machine_cpu = replace(IDLE, user_s=3.0)  # in 2 s, of which broker and clients used 1
+    assert reading(BEFORE, replace(AFTER, machine_cpu=machine_cpu)).cores["other programs"] == pytest.approx(1.0)
 
 
 def test_traffic_tells_the_modes_apart_and_keeps_levels_as_they_are() -> None:
