@@ -140,3 +140,25 @@ def test_arguments_after_two_dashes_are_for_the_lab_alone(capsys: pytest.Capture
         main(["doctor", "--", "--no-browser"])
     assert ended.value.code == 2
     assert "doctor starts none" in capsys.readouterr().err
+
+
+def test_bench_produce_and_consume_print_the_lines_of_kafkas_tools(capsys: pytest.CaptureFixture[str]) -> None:
+    with kfast.Broker() as broker:
+        cluster = ["--bootstrap-server", broker.bootstrap_servers, "--topic", "t", "--num-records", "500"]
+        assert main(["bench", "produce", *cluster, "--record-size", "10", "--acks", "1"]) == 0
+        assert capsys.readouterr().out.startswith("500 records sent, ")
+        assert main(["bench", "consume", *cluster]) == 0
+        header, line = capsys.readouterr().out.splitlines()
+        assert header.startswith("start.time, end.time, data.consumed.in.MB, ")
+        assert line.split(", ")[4] == "500"
+        assert main(["bench", "produce", *cluster, "--json", "--throughput", "5000", "--batch-records", "50"]) == 0
+        assert json.loads(capsys.readouterr().out)["records"] == 500
+        assert main(["bench", "consume", *cluster, "--json", "--client", "confluent"]) == 0
+        assert json.loads(capsys.readouterr().out)["records"] >= 500
+
+
+def test_bench_says_in_one_line_what_it_cannot_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "produce", "--bootstrap-server", "nowhere"]) == 1
+    assert capsys.readouterr().err == "kfast bench: 'nowhere' is not HOST:PORT\n"
+    assert main(["bench", "produce", "--bootstrap-server", "b:1", "--num-records", "0"]) == 1
+    assert "0 records" in capsys.readouterr().err

@@ -26,6 +26,7 @@ REPORTING_INTERVAL_S = 5.0
 CONSUME_TIMEOUT_S = 10.0
 """Without a record for so long, a consumer gives up (kafka-consumer-perf-test --timeout)."""
 
+FILL_RECORD_SIZE = 100
 _WAKE_S = 0.1
 
 CONSUMER_HEADER = (
@@ -123,6 +124,8 @@ def produce(
 
     `client` is raw or confluent. `batch_records` is, where nobody says, what Kafka's batch.size of 16 KiB holds.
     """
+    if record_count < 1 or (records_per_s is not None and records_per_s <= 0):
+        raise ValueError(f"{record_count} records at {records_per_s} a second are nothing to produce")
     load = make_load(
         kind_of(client, "produce"),
         bootstrap_servers=bootstrap_servers,
@@ -207,6 +210,17 @@ def consume(
         ended=started + timedelta(seconds=elapsed_s),
         elapsed_s=elapsed_s,
         client_cpu_s=time.process_time() - started_cpu_s,
+    )
+
+
+def fill(bootstrap_servers: str, topic: str, record_count: int) -> None:
+    """Give a consumer something to consume."""
+    produce(
+        bootstrap_servers,
+        topic,
+        record_count=record_count,
+        record_size=FILL_RECORD_SIZE,
+        report=lambda _: None,
     )
 
 
