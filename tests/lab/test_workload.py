@@ -47,7 +47,7 @@ def test_both_sides_move_bytes_and_the_broker_counts_them(workload: Workload) ->
     assert result.produced_bytes > 0
     assert result.consumed_bytes > 0
     assert result.broker_cpu_s > 0
-    assert set(result.cores) == {"broker", "producer", "consumer 1"}
+    assert {"broker", "producer", "consumer 1"} <= set(result.cores)
     assert after.appended_bytes >= after.produced_bytes
     assert sum(after.sent_bytes.values()) >= after.consumed_bytes
 
