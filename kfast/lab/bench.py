@@ -13,6 +13,7 @@ from typing import Any
 
 from kfast.child_process import Json
 from kfast.lab import copy_experiment, copy_findings, io_experiment, io_findings, log_experiment, plans
+from kfast.lab.conditions import condition_lines
 from kfast.lab.copy_experiment import CopyExperiment, CopyResult, CopySummary
 from kfast.lab.io_experiment import IoExperiment, IoResult, IoSummary, io_arms
 from kfast.lab.lab_directory import lab_parent
@@ -146,9 +147,7 @@ def _conditions(found: Provenance, blocks: int, dropped: Sequence[int], is_smoke
     kind = "SMOKE RUN, no finding: " if is_smoke else ""
     return [
         f"{kind}{blocks} blocks, every arm once in each, in random order{lost}. Medians [95 % intervals].",
-        f"{found.measured_at}, {found.cpu} x {found.cpu_count}, {found.kernel}, load average before "
-        f"{found.load_average:.2f}, commit {found.commit}{' + changes' if found.is_dirty else ''}.",
-        f"Data on {found.filesystem}, {found.device}; {size_text(found.touched_memory_bytes)} of memory touched first.",
+        *condition_lines(found),
     ]
 
 

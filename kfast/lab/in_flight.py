@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from kfast.errors import KfastError
 from kfast.file_slice import FileSlice, OpenFile
@@ -92,20 +92,20 @@ def _batch(word: bytes) -> bytearray:
     return builder.build()
 
 
-def _append(file: BinaryIO, batch: bytearray) -> None:
+def _append(file: IO[bytes], batch: bytearray) -> None:
     os.pwrite(file.fileno(), batch, len(batch))
 
 
-def _overwrite(file: BinaryIO, batch: bytearray) -> None:
+def _overwrite(file: IO[bytes], batch: bytearray) -> None:
     os.pwrite(file.fileno(), batch, 0)
 
 
-def _overwrite_half(file: BinaryIO, batch: bytearray) -> None:
+def _overwrite_half(file: IO[bytes], batch: bytearray) -> None:
     os.pwrite(file.fileno(), memoryview(batch)[: len(batch) // 2], 0)
 
 
 APPENDED = "appended to"
-CHANGES: dict[str, Callable[[BinaryIO, bytearray], None]] = {
+CHANGES: dict[str, Callable[[IO[bytes], bytearray], None]] = {
     APPENDED: _append,
     "overwritten": _overwrite,
     "half overwritten": _overwrite_half,

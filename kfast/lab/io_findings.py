@@ -50,6 +50,18 @@ def order_effect(result: IoResult, in_order: IoArm) -> Interval:
     return result.speed_ratio(in_order, replace(in_order, is_sequential=False))
 
 
+def device_requests(result: IoResult, in_order: IoArm) -> dict[str, float] | Unavailable:
+    """Device requests per MiB, the median of the blocks, for "in order" and "at random"."""
+    found = {}
+    for arm in (in_order, replace(in_order, is_sequential=False)):
+        requests = [run.device_requests_per_mib for run in result.runs_of(arm)]
+        counted = [value for value in requests if not isinstance(value, Unavailable)]
+        if not counted:
+            return next((value for value in requests if isinstance(value, Unavailable)), Unavailable("nothing ran"))
+        found[arm.order] = median(counted)
+    return found
+
+
 def read_headline(result: IoResult) -> str:
     """The finding about cold reads, short enough for the title of a figure."""
     arms = in_order_arms(result, "cold")
@@ -167,13 +179,9 @@ def _near_sentence(result: IoResult, arms: Sequence[IoArm]) -> str:
 
 
 def _requests_sentence(result: IoResult, in_order: IoArm) -> str:
-    found = {}
-    for arm in (in_order, replace(in_order, is_sequential=False)):
-        requests = [run.device_requests_per_mib for run in result.runs_of(arm)]
-        counted = [value for value in requests if not isinstance(value, Unavailable)]
-        if not counted:
-            return f"Device requests: {requests[0]}."
-        found[arm.order] = median(counted)
+    found = device_requests(result, in_order)
+    if isinstance(found, Unavailable):
+        return f"Device requests: {found}."
     words = ", ".join(f"{number(value)} {order}" for order, value in found.items())
     return f"Device requests for each MiB of {_what(in_order)}: {words}."
 

@@ -1,0 +1,60 @@
+"""The exercises of the notebooks: each takes an answer and says in a sentence whether it holds, and why.
+
+None is an answer that has not been given yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kfast.lab.mode_comparison import LABELS
+from kfast.lab.prediction import number
+from kfast.transfer.modes import CPU_COPIES
+
+GIB = 1 << 30
+SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
+
+
+def copied_by_mmap_send(answer: int | None) -> str:
+    """How many bytes does the broker's CPU copy when it serves 1 GiB by mmap+send?"""
+    expected = CPU_COPIES["mmap_send"] * GIB
+    return _check(answer, expected, 0.0, "the map saves the copy into a buffer, not the one into the socket")
+
+
+def sendfile_calls(answer: int | None) -> str:
+    """How many calls of sendfile() does 1 GiB take in chunks of 64 KiB?"""
+    return _check(answer, GIB >> 16, 0.0, "one call a chunk, each with its own cost: what larger chunks save")
+
+
+def modes_at_risk(answer: Collection[str] | None) -> str:
+    """By which copy modes may a reader get bytes that were written after its fetch was answered?"""
+    expected = {mode for mode, copies in CPU_COPIES.items() if copies == 0}
+    if answer is None:
+        return "No answer yet."
+    if set(answer) == expected:
+        return "Right: those that hang pages on the socket send what is in them when they leave."
+    wrong = ", ".join(LABELS.get(mode, mode) for mode in sorted(set(answer) ^ expected))
+    return f"Not yet: look at the canary again for {wrong}."
+
+
+def random_read_s(answer: float | None) -> str:
+    """How many seconds does 1 GiB take in blocks of 4 KiB at random, on a disk that takes 8 ms to find each?"""
+    return _check(answer, GIB / 4096 * SEEK_S, 0.1, "one search for each block; in order it is one for all")
+
+
+def even_block_size(answer: float | None) -> str:
+    """In blocks of how many bytes does such a disk search as long as it reads, if it reads 150 MB/s?"""
+    return _check(answer, SEEK_S * DISK_BYTES_PER_S, 0.1, "what it reads in the time of one search")
+
+
+def random_writes_per_s(answer: float | None) -> str:
+    """How many writes of 4 KiB a second are the 100 KB/s of Kafka's design page?"""
+    return _check(answer, 100e3 / 4096, 0.1, "fewer than one such disk can do: so it was not this, or not only")
+
+
+def _check(answer: float | None, expected: float, tolerance: float, why: str) -> str:
+    if answer is None:
+        return "No answer yet."
+    if abs(answer - expected) <= tolerance * expected:
+        return f"Right, {number(expected)}: {why}."
+    return f"Not yet: {number(answer)} is too {'small' if answer < expected else 'large'}."

@@ -1,0 +1,78 @@
+"""What must hold on any machine, whatever its speed: the lines that the tests of the notebooks compare.
+
+Each is about what could be observed here; a copy mode or a counter that this machine does not have is left out, and the
+cells beside it name what is missing and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kfast.lab.broker_copies import DirectionCopies
+from kfast.lab.canary import CanaryResult
+from kfast.lab.copy_experiment import CopyResult
+from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.io_experiment import IoResult, IoRun
+from kfast.lab.io_findings import device_requests, in_order_arms
+from kfast.lab.io_worker import NO_SYNC
+from kfast.lab.unavailable import Unavailable
+from kfast.transfer.modes import CPU_COPIES
+
+
+def canary_agrees(results: Mapping[str, CanaryResult | Unavailable]) -> bool:
+    """Whether the modes that claim zero copy sent nothing but references, and the others nothing but copies."""
+    found = {mode: result for mode, result in results.items() if isinstance(result, CanaryResult)}
+    return all(
+        result.is_zero_copy if CPU_COPIES[mode] == 0 else result.old_bytes == result.size_bytes
+        for mode, result in found.items()
+    )
+
+
+def sent_everything(result: CopyResult) -> bool:
+    """Whether every arm of every block sent as many bytes as it was asked to."""
+    return {run.sent_bytes for run in result.runs} == {result.run_size}
+
+
+def copied_as_claimed(result: CopyResult) -> bool:
+    """Whether the sender counted 2, 1, 0 and 0 copies by the CPU."""
+    counted = [run for run in result.runs if run.arm.copy_mode != BARE_SENDFILE]
+    return all(run.cpu_copied_bytes == CPU_COPIES[run.arm.copy_mode] * run.sent_bytes for run in counted)
+
+
+def stayed_warm(result: CopyResult) -> bool:
+    """Whether no run needed the disk: cachestat found all pages of the file in the page cache after each."""
+    seen = [run.residency for run in result.runs if isinstance(run.residency, dict)]
+    return all(one["cached_pages"] == one["page_count"] for one in seen)
+
+
+def only_fetching_is_zero_copy(found: Sequence[DirectionCopies]) -> bool:
+    """Whether produced bytes were copied twice or more, and those fetched by sendfile never."""
+    copies = {one.name: one.copies for one in found}
+    return copies["produced"] >= 2 and copies["fetched, sendfile"] == 0
+
+
+def read_every_block_once(runs: Iterable[IoRun]) -> bool:
+    """Whether every run moved the same bytes: each block once, whatever the order."""
+    return len({run.moved_bytes for run in runs}) <= 1
+
+
+def cold_was_cold(result: IoResult) -> bool:
+    """Whether cachestat found nothing in the page cache before each read that is called cold."""
+    before = [run.residency_before for run in result.runs if run.arm.is_cold]
+    return all(isinstance(one, dict) and one["cached_pages"] == 0 for one in before)
+
+
+def random_asks_more_often(result: IoResult) -> bool:
+    """Whether cold reads of the smallest blocks took more device requests at random than in order."""
+    for arm in in_order_arms(result, "cold")[:1]:
+        counted = device_requests(result, arm)
+        if not isinstance(counted, Unavailable):
+            return counted["at random"] > counted["in order"]
+    return True
+
+
+def sync_left_nothing_dirty(result: IoResult) -> bool:
+    """Whether no page of the file was in memory only after a write that ended with fdatasync."""
+    synced = [run for run in result.runs if run.arm.operation == "write" and run.arm.sync_bytes != NO_SYNC]
+    seen = [run.residency_after for run in synced if isinstance(run.residency_after, dict)]
+    return all(one["dirty_pages"] == 0 for one in seen)
