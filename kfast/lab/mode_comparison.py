@@ -82,10 +82,13 @@ class ModeComparison:
         return len(self.results) == len(self.turns)
 
     @property
+    def rounds(self) -> int:
+        return len({turn.round_number for turn in self.turns})
+
+    @property
     def complete_rounds(self) -> int:
         """Rounds of which every turn was measured and moved bytes."""
-        numbers = {turn.round_number for turn in self.turns}
-        return sum(self._is_whole(number) for number in numbers)
+        return sum(self._is_whole(number) for number in range(self.rounds))
 
     def next_turn(self) -> Turn | None:
         return None if self.is_complete else self.turns[len(self.results)]

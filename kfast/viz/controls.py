@@ -79,12 +79,12 @@ class Controls:
     def _show_notes(self) -> None:
         values = self.values
         for name, note in self._notes.items():
-            note.value = f"<span style='line-height:1.3'>{WORDS[name](values)}</span>"
+            note.value = f"<div style='line-height:1.3'>{WORDS[name](values)}</div>"
 
     def _with_note(self, name: str) -> widgets.Widget:
         return widgets.HBox(
             [self._widgets[name], self._notes[name]],
-            layout=widgets.Layout(flex_flow="row wrap", align_items="center", margin="0 16px 0 0"),
+            layout=widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="0 12px"),
         )
 
 
@@ -100,6 +100,7 @@ def _make_widgets(settings: Mapping[str, Any], copy_modes: Sequence[str]) -> dic
             options = [(label, value) for value, label in toggles[name].items()]
             made[name] = widgets.ToggleButtons(options=options, value=settings[name], **common)
             made[name].style.button_width = "auto"
+            made[name].layout.width = "max-content"
         elif name in sliders:
             options = [(_short(name, value), value) for value in sliders[name]]
             layout = widgets.Layout(width="340px")

@@ -11,8 +11,11 @@ from statistics import median
 from kfast.lab.mode_comparison import ModeComparison
 from kfast.viz import style
 from kfast.viz.comparison_figure import comparison_figure
+from kfast.viz.controls import WORKLOADS
 from kfast.viz.frames import stack
-from kfast.viz.time_figure import TimeFigure, Timeline
+from kfast.viz.time_figure import Point, TimeFigure, Timeline
+
+FEWEST_SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +65,24 @@ class DashboardResult:
 
 
 def mode_sentences(timeline: Timeline) -> list[str]:
-    """For each copy mode that was at work, what the samples say."""
-    if not timeline.points:
-        return ["Nothing has been measured yet."]
-    return [
-        _mode_sentence(mode, timeline)
+    """For each workload and copy mode that was at work for a while, what the samples say."""
+    groups: dict[tuple[str, str], list[Point]] = {}
+    for point in timeline.points:
+        if point.cpu_s_per_gb is not None:
+            groups.setdefault((point.workload, point.copy_mode), []).append(point)
+    sentences = [
+        _mode_sentence(workload, mode, groups[workload, mode])
+        for workload in WORKLOADS
         for mode in style.MODE_STYLES
-        if any(point.copy_mode == mode and point.cpu_s_per_gb is not None for point in timeline.points)
+        if len(groups.get((workload, mode), [])) >= FEWEST_SAMPLES
     ]
+    return sentences or ["Nothing has been measured yet."]
 
 
-def _mode_sentence(mode: str, timeline: Timeline) -> str:
-    points = [point for point in timeline.points if point.copy_mode == mode]
+def _mode_sentence(workload: str, mode: str, points: Sequence[Point]) -> str:
     cpu = [point.cpu_s_per_gb for point in points if point.cpu_s_per_gb is not None]
     return (
-        f"{style.mode_label(mode)}, median of {len(cpu)} samples under all settings that were tried: "
+        f"Live, {style.mode_label(mode)}, workload {WORKLOADS[workload]}, median of {len(cpu)} samples: "
         f"{median(cpu):.2f} broker CPU seconds per GB, "
         f"{median(point.produce_mb_per_s for point in points):,.0f} MB/s produced, "
         f"{median(point.consume_mb_per_s for point in points):,.0f} MB/s consumed."

@@ -17,7 +17,7 @@ from kfast.lab.data_way import data_way, sentences
 from kfast.lab.mode_comparison import ComparisonPlan, ModeComparison
 from kfast.lab.reading import Reading
 from kfast.viz import style
-from kfast.viz.controls import Controls, change_label
+from kfast.viz.controls import WORKLOADS, Controls, change_label
 from kfast.viz.live import End
 from kfast.viz.readout import Readout, live_sentence
 from kfast.viz.time_figure import Change, Point, TimeFigure, Timeline
@@ -72,6 +72,7 @@ class DashboardRun:
         self._workload: LiveWorkload | None = None
         self._samples: deque[Any] = deque()
         self._copy_mode = ""
+        self._running = ""
         self._words_due_s = 0.0
         self.comparison: ModeComparison | None = None
         self.timeline = Timeline()
@@ -98,7 +99,7 @@ class DashboardRun:
         self._show.readout.status.value = "starting: a broker in a process of its own, a log to read, the clients"
         self._show.controls.take_changes()
         settings = self._show.controls.values
-        self._copy_mode = settings["copy_mode"]
+        self._copy_mode, self._running = settings["copy_mode"], settings["workload"]
         self._workload = self._measuring.open_workload(settings)
         self._samples = deque([self._workload.sample()])
 
@@ -143,14 +144,17 @@ class DashboardRun:
             except KfastError as error:
                 self._show.readout.show_finding(f"{change_label(name, value)} could not be set: {error}")
 
-    def _set(self, elapsed_s: float, name: str, value: Any) -> None:
+    def _set(self, elapsed_s: float, name: str, value: Any, label: str | None = None) -> None:
         assert self._workload is not None
         self._workload.set(**{name: value})
         if name == "copy_mode":
             self._copy_mode = value
+        if name == "workload":
+            self._running = value
         self._samples.clear()  # no rate is taken across a change
         self._samples.append(self._workload.sample())
-        self.timeline.changes.append(Change(elapsed_s, change_label(name, value)))
+        label = change_label(name, value) if label is None else label
+        self.timeline.changes.append(Change(elapsed_s, label))
 
     def _begin_comparison(self, elapsed_s: float) -> None:
         with self._lock:
@@ -160,8 +164,7 @@ class DashboardRun:
             measuring = self._measuring
             self._comparing = ComparisonRun(measuring.plan, measuring.copy_modes, measuring.read, measuring.seed)
         self.comparison = self._comparing.comparison
-        if self._show.controls.values["workload"] != COMPARED_WORKLOAD:
-            self._set(elapsed_s, "workload", COMPARED_WORKLOAD)
+        self._set(elapsed_s, "workload", COMPARED_WORKLOAD, "comparison")
 
     def _step_comparison(self, elapsed_s: float, sample: Any) -> None:
         comparing = self._comparing
@@ -169,7 +172,7 @@ class DashboardRun:
             return
         copy_mode = comparing.step(elapsed_s, sample)
         if copy_mode is not None:
-            self._set(elapsed_s, "copy_mode", copy_mode)
+            self._set(elapsed_s, "copy_mode", copy_mode, "")
             self._show.readout.show_finding(comparing.comparison.sentence())
         if comparing.is_done:
             self._end_comparison(elapsed_s)
@@ -180,9 +183,9 @@ class DashboardRun:
         tail = f" The comparison is not complete: {why}." if why else ""
         self._show.readout.show_finding(self._comparing.comparison.sentence() + tail)
         values = self._show.controls.values
-        if values["workload"] != COMPARED_WORKLOAD:
-            self._set(elapsed_s, "workload", values["workload"])
-        self._set(elapsed_s, "copy_mode", values["copy_mode"])
+        self._set(elapsed_s, "workload", values["workload"], "")
+        words = f"{style.mode_label(values['copy_mode'])}, {WORKLOADS[values['workload']]}"
+        self._set(elapsed_s, "copy_mode", values["copy_mode"], words)
         with self._lock:
             self._comparing = None
 
@@ -198,6 +201,7 @@ class DashboardRun:
                 reading.cpu_s_per_gb,
                 self._copy_mode,
                 self._show.controls.values["batch_records"],
+                self._running,
             )
         )
 

@@ -17,10 +17,10 @@ from matplotlib.text import Text
 
 from kfast.viz import style
 
-WIDTH_PX, HEIGHT_PX = 800, 330
+WIDTH_PX, HEIGHT_PX = 800, 340
 WINDOW_S = 30.0
 LABEL_LEVELS = 3
-LABEL_CHARACTER_PX = 8.8
+LABEL_CHARACTER_PX = 9.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ class Point:
     cpu_s_per_gb: float | None
     copy_mode: str
     batch_records: int
+    workload: str
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A setting that took effect in mid-stream."""
+    """A setting that took effect in mid-stream. Without a label, as the turns of a comparison, its line is faint."""
 
     elapsed_s: float
     label: str
@@ -137,8 +138,9 @@ class TimeFigure:
         visible = [change for change in changes if first_s <= change.elapsed_s <= last_s]
         for change in visible:
             for axes in (self._upper, self._lower):
-                self._change_artists.append(axes.axvline(change.elapsed_s, color=style.GREY, lw=1.1))
-        self._change_artists += self._change_labels(visible)
+                look = {"color": style.GREY, "lw": 1.2} if change.label else {"color": style.LIGHT_GREY, "lw": 0.8}
+                self._change_artists.append(axes.axvline(change.elapsed_s, **look))
+        self._change_artists += self._change_labels([change for change in visible if change.label])
         self._changes_drawn = list(changes)
 
     def _change_labels(self, visible: Sequence[Change]) -> list[Text]:
@@ -159,8 +161,8 @@ class TimeFigure:
         return labels
 
     def _change_label(self, change: Change, x: float, level: int) -> Text:
-        y = 1.05 + level * 17 / (self._upper.get_position().height * HEIGHT_PX)
-        text: Text = self._upper.text(x, y, change.label, transform=self._upper.transAxes, fontsize=9, va="bottom")
+        y = 1.05 + level * 18 / (self._upper.get_position().height * HEIGHT_PX)
+        text: Text = self._upper.text(x, y, change.label, transform=self._upper.transAxes, fontsize=10, va="bottom")
         return text
 
 

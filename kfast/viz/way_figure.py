@@ -19,7 +19,7 @@ from kfast.lab.data_way import DataWay, Hop, Mover, Station, copies_by_cpu
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
 
-WIDTH_PX, HEIGHT_PX = 800, 470
+WIDTH_PX, HEIGHT_PX = 800, 530
 MAX_THICKNESS_PX = 34.0
 MIN_THICKNESS_PX = 2.0
 HEAD_PX = 13.0
@@ -35,9 +35,10 @@ INFERRED_FILL = "#D9DCE0"
 SKIPPED_COLOR = "#D0D4D8"
 SKIPPED_TEXT_COLOR = "#767B80"
 
-BOX_WIDTH, BOX_HEIGHT = 104, 46
-WRITE_Y, READ_Y, APPLICATION_Y = 362, 190, 96
-LINE_PX = 17
+BOX_WIDTH, BOX_HEIGHT = 120, 48
+WRITE_Y, READ_Y, APPLICATION_Y = 405, 216, 116
+LINE_PX = 19
+TEXT_PX, SMALL_TEXT_PX, TITLE_PX = 15, 14.5, 16
 ARROW_SIDE_PX = 28  # half of the thickest arrow with its head, and a little air
 
 
@@ -52,8 +53,8 @@ class Place:
     alignment: str = "center"
 
 
-_WRITE_X = {Station.PRODUCER: 64, Station.APPLICATION: 288, Station.PAGE_CACHE: 512, Station.DISK: 736}
-_READ_X = {Station.DISK: 64, Station.PAGE_CACHE: 250, Station.SOCKET_BUFFER: 550, Station.RECEIVER: 736}
+_WRITE_X = {Station.PRODUCER: 72, Station.APPLICATION: 291, Station.PAGE_CACHE: 509, Station.DISK: 728}
+_READ_X = {Station.DISK: 72, Station.PAGE_CACHE: 258, Station.SOCKET_BUFFER: 542, Station.RECEIVER: 728}
 _NAMES = {
     Station.PRODUCER: "producer",
     Station.APPLICATION: "broker\n(application)",
@@ -74,19 +75,19 @@ def _left_of(x: float) -> float:
 
 def _across(columns: dict[Station, int], source: Station, target: Station, y: float, text_x: float) -> Place:
     start, end = (_right_of(columns[source]), y), (_left_of(columns[target]), y)
-    return Place(start, end, text_x, y + BOX_HEIGHT / 2 + 6 + 2 * LINE_PX)
+    return Place(start, end, text_x, y + BOX_HEIGHT / 2 + 11 + 2 * LINE_PX)
 
 
 def _places() -> dict[str, Place]:
     write, read, edge = _WRITE_X, _READ_X, BOX_HEIGHT / 2 + 3
     cache_x, socket_x = read[Station.PAGE_CACHE], read[Station.SOCKET_BUFFER]
     beside_y = (READ_Y + APPLICATION_Y) / 2 + 4
-    first = _across(read, Station.DISK, Station.PAGE_CACHE, READ_Y, 140)
-    last = _across(read, Station.SOCKET_BUFFER, Station.RECEIVER, READ_Y, 675)
+    first = _across(read, Station.DISK, Station.PAGE_CACHE, READ_Y, 132)
+    last = _across(read, Station.SOCKET_BUFFER, Station.RECEIVER, READ_Y, 668)
     return {
-        "1.1": _across(write, Station.PRODUCER, Station.APPLICATION, WRITE_Y, 176),
+        "1.1": _across(write, Station.PRODUCER, Station.APPLICATION, WRITE_Y, 181),
         "1.2": _across(write, Station.APPLICATION, Station.PAGE_CACHE, WRITE_Y, 400),
-        "1.3": _across(write, Station.PAGE_CACHE, Station.DISK, WRITE_Y, 624),
+        "1.3": _across(write, Station.PAGE_CACHE, Station.DISK, WRITE_Y, 619),
         "2.1": first,
         "3.1": first,
         "2.2": Place(
@@ -117,9 +118,9 @@ class WayFigure:
             slots = ("1.1", "1.2", "1.3", "2.1", "2.2", "2.3", "3.2", "2.5")
             self._arrows = {slot: self._arrow() for slot in slots}
             self._texts = {slot: self._lines_of_text(PLACES[slot]) for slot in slots}
-            self._durability = self._text(WIDTH_PX - 12, WRITE_Y - BOX_HEIGHT / 2 - 18, "", 13, "right")
-            self._read_title = self._text(12, READ_Y + 96, "", 14, weight="bold")
-            self._scale_text = self._text(62, 20, "", 12)
+            self._durability = self._text(WIDTH_PX - 12, WRITE_Y - BOX_HEIGHT / 2 - 18, "", TEXT_PX - 0.5, "right")
+            self._read_title = self._text(12, READ_Y + 106, "", TITLE_PX, weight="bold")
+            self._scale_text = self._text(64, 53, "", TEXT_PX)
             self._scale_bytes_per_s = MIN_SCALE_BYTES_PER_S
 
     def moving(self) -> Sequence[Artist]:
@@ -163,7 +164,7 @@ class WayFigure:
             text.set_color(SKIPPED_TEXT_COLOR if hop.is_skipped else style.BLACK)
 
     def _draw_background(self) -> None:
-        self._text(12, HEIGHT_PX - 14, "Write path: producer to disk", 14, weight="bold")
+        self._text(12, HEIGHT_PX - 14, "Write path: producer to disk", TITLE_PX, weight="bold")
         for columns, y in ((_WRITE_X, WRITE_Y), (_READ_X, READ_Y)):
             for station, x in columns.items():
                 self._box(x, y, _NAMES[station])
@@ -174,19 +175,19 @@ class WayFigure:
 
     def _draw_legend(self) -> None:
         axes = self._axes
-        axes.add_patch(Rectangle((12, 20 - MAX_THICKNESS_PX / 2), 44, MAX_THICKNESS_PX, color=style.GREY, lw=0))
-        x = 165
+        axes.add_patch(Rectangle((12, 53 - MAX_THICKNESS_PX / 2), 44, MAX_THICKNESS_PX, color=style.GREY, lw=0))
+        x = 212
         for name, color, is_dashed in (
             ("CPU copy", style.CPU_COLOR, False),
             ("DMA", style.DMA_COLOR, False),
             ("inferred", style.BLACK, True),
             ("skipped", SKIPPED_COLOR, False),
         ):
-            axes.plot([x, x + 30], [31, 31], color=color, lw=1.6 if is_dashed else 6, ls="--" if is_dashed else "-")
-            self._text(x + 37, 31, name, 12)
-            x += 135
+            axes.plot([x, x + 30], [53, 53], color=color, lw=1.6 if is_dashed else 6, ls="--" if is_dashed else "-")
+            self._text(x + 37, 53, name, TEXT_PX)
+            x += 148
         sources = "measured by broker, client: their own counters; device: /proc/diskstats, the whole device"
-        self._text(165, 11, sources, 12, color=style.GREY)
+        self._text(12, 16, sources, SMALL_TEXT_PX, color=style.GREY)
 
     def _box(self, x: float, y: float, name: str, width: float = BOX_WIDTH) -> None:
         corner = (x - width / 2, y - BOX_HEIGHT / 2)
@@ -194,13 +195,16 @@ class WayFigure:
         self._axes.add_patch(
             FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=shape, facecolor="#F3F5F7", edgecolor=style.GREY, lw=1.2)
         )
-        self._text(x, y, name, 13, "center")
+        self._text(x, y, name, TEXT_PX, "center")
 
     def _lines_of_text(self, place: Place) -> list[Text]:
-        first = self._text(place.text_x, place.text_y, "", 13, place.alignment, weight="bold")
+        first = self._text(place.text_x, place.text_y, "", TEXT_PX, place.alignment, weight="bold")
         return [
             first,
-            *(self._text(place.text_x, place.text_y - line * LINE_PX, "", 12, place.alignment) for line in (1, 2)),
+            *(
+                self._text(place.text_x, place.text_y - line * LINE_PX, "", SMALL_TEXT_PX, place.alignment)
+                for line in (1, 2)
+            ),
         ]
 
     def _text(
@@ -230,7 +234,7 @@ def hop_lines(hop: Hop) -> tuple[str, str, str]:
     by = hop.by if hop.mover is Mover.NOBODY or "CPU" in hop.by else f"{hop.mover.value}, {hop.by}"
     if isinstance(hop.bytes_per_s, Unavailable):
         return f"{hop.number}  not measured", by, "no counter here"
-    source = "inferred; notebook 02 proves it" if hop.is_inferred else f"measured: {hop.measured_by}"
+    source = "inferred, see notebook 02" if hop.is_inferred else f"measured: {hop.measured_by}"
     return f"{hop.number}  {rate_text(hop.bytes_per_s)}", by, source
 
 
@@ -247,14 +251,14 @@ def rate_text(bytes_per_s: float) -> str:
 def _durability_text(way: DataWay) -> str:
     dirty = "unknown" if isinstance(way.dirty_bytes, Unavailable) else f"{way.dirty_bytes / 1e6:,.0f} MB"
     return (
-        f"acknowledged, not yet flushed to disk: {way.unflushed_bytes / 1e6:,.0f} MB of this log"
-        f"  |  dirty pages of the whole machine: {dirty}"
+        f"acknowledged, not yet flushed: {way.unflushed_bytes / 1e6:,.0f} MB of this log"
+        f"  |  dirty pages of the machine: {dirty}"
     )
 
 
 def _read_title(way: DataWay) -> str:
-    times = ("never", "once", "twice", "3 times")[copies_by_cpu(way)]
-    return f"Read path, {style.mode_label(way.copy_mode)}: each byte copied {times} by the CPU (loopback, no NIC)"
+    copied = ("no byte", "each byte once", "each byte twice", "each byte 3 times")[copies_by_cpu(way)]
+    return f"Read path, {style.mode_label(way.copy_mode)}: the CPU copies {copied} (loopback, no NIC)"
 
 
 def _scale_for(peak: float, current: float) -> float:

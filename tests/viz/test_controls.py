@@ -28,7 +28,16 @@ def test_first_row_holds_batch_size_and_copy_mode_and_the_rest_is_closed(control
     assert shown == ["Batch size", "Copy mode"]
     assert controls.more.selected_index is None
     hidden = [box.children[0].description for box in controls.more.children[0].children]
-    assert sorted(hidden) == ["Client", "Compression", "Consumers", "Fetch size", "Flush", "Receiver", "Record size", "Workload"]
+    assert sorted(hidden) == [
+        "Client",
+        "Compression",
+        "Consumers",
+        "Fetch size",
+        "Flush",
+        "Receiver",
+        "Record size",
+        "Workload",
+    ]
 
 
 def test_a_moved_control_is_taken_once_with_its_newest_value(controls):

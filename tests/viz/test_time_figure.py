@@ -7,7 +7,7 @@ from kfast.viz.time_figure import WINDOW_S, Change, Point, TimeFigure, Timeline
 
 
 def points(count, copy_mode="sendfile", cpu=0.4, start=0):
-    return [Point(number / 4, 300.0, 1500.0, cpu, copy_mode, 1024) for number in range(start, start + count)]
+    return [Point(number / 4, 300.0, 1500.0, cpu, copy_mode, 1024, "both") for number in range(start, start + count)]
 
 
 def test_lines_hold_the_samples_each_mode_its_own():
@@ -47,7 +47,7 @@ def test_background_is_stale_only_when_limits_or_changes_move():
 
 def test_one_slow_interval_does_not_press_the_rest_to_the_ground():
     figure = TimeFigure()
-    figure.show(Timeline([*points(20), Point(5.1, 1.0, 1.0, 50.0, "sendfile", 1024)]))
+    figure.show(Timeline([*points(20), Point(5.1, 1.0, 1.0, 50.0, "sendfile", 1024, "both")]))
     assert figure._lower.get_ylim()[1] < 2
 
 
