@@ -56,10 +56,10 @@ def draw_sweep(result: CopyResult) -> ShownFigure:
             sizes = [arm.chunk_size for arm in sweep_arms(result, modes[0])]
             set_size_axis(axes, sizes, "chunk size, bytes")
             set_factor_axis(axes, min(every), max(every))
+            figure.legend(loc="upper left", bbox_to_anchor=(0.755, 0.9), handlelength=2.6)
             if not no_finding(result):
                 _draw_factors(axes, result)
         axes.set_ylabel(SENDER_LABEL)
-        figure.legend(loc="upper left", bbox_to_anchor=(0.755, 0.9), handlelength=2.6)
         figure.text(0.768, 0.56, _conditions(result), fontsize=9.5, color=style.GREY, va="top", linespacing=1.5)
         figure.text(0.012, 0.945, headline(result), fontsize=12.5, weight="bold")
     return ShownFigure(figure, main_sentence(result), _medians(result, modes))

@@ -1,4 +1,4 @@
-"""What every notebook keeps: pytest runs all its cells, some are compared, and the saved file is fit to be published."""
+"""What every notebook keeps: pytest runs all its cells, compares some, and the saved file is fit to be published."""
 
 import ast
 import os

@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import pytest
+
+from kfast.lab import verdicts
+from kfast.lab.broker_copies import DirectionCopies
+from kfast.lab.canary import CanaryResult
+from kfast.lab.copy_experiment import CopyArm
+from kfast.lab.io_experiment import IoArm
+from kfast.lab.unavailable import Unavailable
+
+
+def canary(mode, new_bytes):
+    return CanaryResult(mode, 65_536, old_bytes=65_536 - new_bytes, new_bytes=new_bytes)
+
+
+AS_CLAIMED = {
+    "read_send": canary("read_send", 0),
+    "mmap_send": canary("mmap_send", 0),
+    "sendfile": canary("sendfile", 65_536),
+    "splice": Unavailable("splice(2) is a Linux system call"),
+}
+
+
+def test_canaries_agree_with_what_the_modes_claim():
+    assert verdicts.canary_agrees(AS_CLAIMED)
+
+
+@pytest.mark.parametrize(("mode", "new_bytes"), [("sendfile", 0), ("sendfile", 4096), ("read_send", 4096)])
+def test_one_page_that_should_not_be_there_is_enough(mode, new_bytes):
+    assert not verdicts.canary_agrees({**AS_CLAIMED, mode: canary(mode, new_bytes)})
+
+
+def test_copy_results(copy_result):
+    result = copy_result({CopyArm("read_send", 4096): [0.5], CopyArm("bare_sendfile", 4096): [0.2]})
+    assert verdicts.sent_everything(result)
+    assert verdicts.copied_as_claimed(result)
+    assert verdicts.stayed_warm(result)
+    run = result.runs[0]
+    for wrong, verdict in (
+        ({"sent_bytes": 1}, verdicts.sent_everything),
+        ({"cpu_copied_bytes": 0}, verdicts.copied_as_claimed),
+        ({"residency": {"cached_pages": 15, "page_count": 16}}, verdicts.stayed_warm),
+    ):
+        assert not verdict(replace(result, runs=[replace(run, **wrong)]))
+
+
+def test_only_fetching_is_zero_copy():
+    produced, fetched = DirectionCopies("produced", 100, 201), DirectionCopies("fetched, sendfile", 100, 0)
+    assert verdicts.only_fetching_is_zero_copy([produced, fetched])
+    assert not verdicts.only_fetching_is_zero_copy([produced, replace(fetched, copied_bytes=1)])
+    assert not verdicts.only_fetching_is_zero_copy([replace(produced, copied_bytes=100), fetched])
+
+
+IN_ORDER, AT_RANDOM = (IoArm("read", is_sequential, 4096, is_cold=True) for is_sequential in (True, False))
+SYNCED = IoArm("write", True, 4096, sync_bytes=-1)
+SPEEDS = {IN_ORDER: [1000.0], AT_RANDOM: [100.0], SYNCED: [500.0]}
+
+
+def test_io_results(io_result):
+    result = io_result(SPEEDS, {IN_ORDER: 0.5, AT_RANDOM: 200.0})
+    assert verdicts.read_every_block_once(result.runs)
+    assert verdicts.cold_was_cold(result)
+    assert verdicts.random_asks_more_often(result)
+    assert verdicts.sync_left_nothing_dirty(result)
+
+
+def test_what_must_not_be_in_io_results(io_result):
+    result = io_result(SPEEDS, {IN_ORDER: 200.0, AT_RANDOM: 200.0})
+    assert not verdicts.random_asks_more_often(result)
+    read, _, written = result.runs
+    assert not verdicts.read_every_block_once([read, replace(read, moved_bytes=1)])
+    warm = replace(read, residency_before={"cached_pages": 1, "page_count": 16})
+    assert not verdicts.cold_was_cold(replace(result, runs=[warm]))
+    dirty = replace(written, residency_after={"dirty_pages": 1, "page_count": 16})
+    assert not verdicts.sync_left_nothing_dirty(replace(result, runs=[dirty]))
+
+
+def test_what_cannot_be_counted_is_left_out(io_result):
+    result = io_result(SPEEDS, dict.fromkeys(SPEEDS, "unavailable: no block device"))
+    assert verdicts.random_asks_more_often(result)
