@@ -152,10 +152,12 @@ class Session:
     def _answer_frames(self, start: int, end: int) -> int:
         max_size = self._broker.config.socket_request_max_bytes
         with memoryview(self._buffer) as view:
-            while (frame := next_frame(view, start, end, max_size)) is not None:
-                start = frame.end
-                self._answer(view[frame.start : frame.end])
-        self._flush()
+            try:
+                while (frame := next_frame(view, start, end, max_size)) is not None:
+                    start = frame.end
+                    self._answer(view[frame.start : frame.end])
+            finally:
+                self._flush()  # also before a bad frame closes the connection: those before it were good
         return start
 
     def _answer(self, frame: memoryview) -> None:

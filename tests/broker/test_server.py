@@ -133,6 +133,12 @@ def test_what_is_no_request_costs_one_connection(
     assert_alive(broker)
 
 
+def test_what_came_before_a_bad_frame_is_answered(peer: socket.socket) -> None:
+    peer.sendall(api_versions(1) + api_versions(2) + struct.pack(">i", -1))
+    assert [correlation_id(receive_frame(peer)) for _ in range(2)] == [1, 2]
+    assert_closed(peer)
+
+
 def test_random_bytes_cost_one_connection(broker: kfast.Broker) -> None:
     generator = random.Random(41)
     for _ in range(100):
