@@ -24,7 +24,7 @@ from kfast.errors import (
 )
 from kfast.record.group_records import GroupMetadataValue, OffsetCommitValue
 
-DELAY_MS = 50
+DELAY_MS = 150  # group.initial.rebalance.delay.ms
 SESSION_MS = 10_000
 REBALANCE_MS = 60_000
 PLACE = ("orders", 0)
