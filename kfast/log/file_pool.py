@@ -1,6 +1,8 @@
 """Open files, the most recently used ones kept: a log directory has more files than a process may hold open.
 
 Eviction drops only the pool's own reference. A slice in flight has another, so its descriptor lives until it is sent.
+Whoever reads or writes holds the file likewise, by a name: a number taken from `open(path).fd` may be another file's by
+the time it is used.
 """
 
 from __future__ import annotations

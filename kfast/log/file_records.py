@@ -57,10 +57,10 @@ class FileRecords:
     def append(self, buffer: bytearray | memoryview) -> None:
         """Write `buffer` at the end. Raises OSError where the disk does not take it all; `size_bytes` then stays."""
         size = len(buffer)
-        fd = self._file_pool.open(self.path).fd
-        written = os.pwrite(fd, buffer, self.size_bytes)
+        file = self._file_pool.open(self.path)
+        written = os.pwrite(file.fd, buffer, self.size_bytes)
         while written < size:
-            written += os.pwrite(fd, memoryview(buffer)[written:], self.size_bytes + written)
+            written += os.pwrite(file.fd, memoryview(buffer)[written:], self.size_bytes + written)
         self.size_bytes += size
 
     def slice(self, position: int, size: int) -> FileSlice:
@@ -69,7 +69,8 @@ class FileRecords:
 
     def read(self, position: int, size: int) -> bytes:
         """Copy bytes out of the file; fewer at its end."""
-        return os.pread(self._file_pool.open(self.path).fd, size, position)
+        file = self._file_pool.open(self.path)
+        return os.pread(file.fd, size, position)
 
     def find(self, offset: int, position: int, end: int, indexed_offset: int | None = None) -> tuple[int, int] | None:
         """Return (position, size) of the first batch from `position` on that ends at `offset` or after it.
@@ -77,9 +78,9 @@ class FileRecords:
         None where no batch before `end` does. Raises CorruptRecordError where the headers lead nowhere, and where the
         batch at `position` does not end at `indexed_offset`, as the index entry that led here says.
         """
-        fd = self._file_pool.open(self.path).fd
+        file = self._file_pool.open(self.path)
         while position + HEADER_SIZE <= end:
-            block = os.pread(fd, BLOCK_SIZE, position)
+            block = os.pread(file.fd, BLOCK_SIZE, position)
             if indexed_offset is not None:
                 if not _ends_at(block, indexed_offset):
                     raise CorruptRecordError(f"{self.path}: no batch at position {position} ends at {indexed_offset}")
@@ -108,9 +109,9 @@ class FileRecords:
         Stops before a batch that is cut off. Raises CorruptRecordError at an impossible size.
         """
         end = self.size_bytes if end is None else end
-        fd = self._file_pool.open(self.path).fd
+        file = self._file_pool.open(self.path)
         while position + HEADER_SIZE <= end:
-            block = os.pread(fd, BLOCK_SIZE, position)
+            block = os.pread(file.fd, BLOCK_SIZE, position)
             start = 0
             while start + HEADER_SIZE <= len(block):
                 base_offset, length, last_offset_delta, max_timestamp_ms = _unpack_header(block, start)
@@ -154,11 +155,13 @@ class FileRecords:
     def truncate_to(self, size_bytes: int) -> None:
         """Cut the file. Never below what is being served: a sendfile in flight would send zeros."""
         self.size_bytes = size_bytes
-        os.ftruncate(self._file_pool.open(self.path).fd, size_bytes)
+        file = self._file_pool.open(self.path)
+        os.ftruncate(file.fd, size_bytes)
 
     def flush(self) -> None:
         """Return when what was written is on the disk."""
-        os.fsync(self._file_pool.open(self.path).fd)
+        file = self._file_pool.open(self.path)
+        os.fsync(file.fd)
 
     def modified_ms(self) -> int:
         """When the file was last written to."""

@@ -9,6 +9,7 @@ Readers take no lock: arrays only grow while a log is served, and the one that l
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -59,8 +60,8 @@ class Index(ABC):
         with self._lock:
             if self.count < 0:
                 self.check_size()
-                fd = self._file_pool.open(self.path).fd
-                self.count = self._parse(os.pread(fd, os.fstat(fd).st_size, 0))
+                file = self._file_pool.open(self.path)
+                self.count = self._parse(os.pread(file.fd, os.fstat(file.fd).st_size, 0))
 
     def _ensure_loaded(self) -> None:
         """For looking up: an index that cannot be believed is passed over, and the log is scanned instead."""
@@ -82,7 +83,8 @@ class Index(ABC):
 
     def reset(self) -> None:
         """Start anew with no entries; the file is made if it is missing."""
-        os.ftruncate(self._file_pool.create(self.path).fd, 0)
+        file = self._file_pool.create(self.path)
+        os.ftruncate(file.fd, 0)
         self._cut(0)
         self.count = 0
 
@@ -97,15 +99,19 @@ class Index(ABC):
     def trim(self) -> None:
         """Make the file end where its entries do: Kafka leaves zeros after them."""
         self.load()
-        fd = self._file_pool.open(self.path).fd
-        if os.fstat(fd).st_size != self.count * self.ENTRY_SIZE:
-            os.ftruncate(fd, self.count * self.ENTRY_SIZE)
+        file = self._file_pool.open(self.path)
+        if os.fstat(file.fd).st_size != self.count * self.ENTRY_SIZE:
+            os.ftruncate(file.fd, self.count * self.ENTRY_SIZE)
 
     def flush(self) -> None:
-        os.fsync(self._file_pool.open(self.path).fd)
+        file = self._file_pool.open(self.path)
+        os.fsync(file.fd)
 
     def _write(self, entry: bytes) -> None:
-        os.pwrite(self._file_pool.open(self.path).fd, entry, self.count * self.ENTRY_SIZE)
+        file = self._file_pool.open(self.path)
+        written = os.pwrite(file.fd, entry, self.count * self.ENTRY_SIZE)
+        if written < len(entry):  # a full disk may take half of one that crosses a page
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         self.count += 1
 
     def __len__(self) -> int:

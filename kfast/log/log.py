@@ -88,7 +88,7 @@ class Log:
         """
         path = os.fspath(directory)
         config = config or LogConfig()
-        file_pool = file_pool or FilePool()
+        file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         loaded = load_log(path, config, file_pool, recovery_point, log_start_offset, was_clean)
         log = cls(path, config, clock or SystemClock(), scheduler, file_pool, loaded.segments, loaded.log_start_offset)
         log._set_recovery_point(min(recovery_point, loaded.flushed_offset))

@@ -64,7 +64,7 @@ class LogManager:
         self.directory = Path(directory)
         self._clock = clock
         self._scheduler = scheduler
-        self._file_pool = file_pool or FilePool()
+        self._file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         self._default_config = default_config or LogConfig()
         self._retention_check_interval_ms = retention_check_interval_ms
         self._lock = threading.Lock()

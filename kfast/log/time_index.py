@@ -52,8 +52,8 @@ class TimeIndex(Index):
         """The last entry of a finished segment's index, read without the rest; None where that cannot be told."""
         if self.count >= 0:
             return None
-        fd = self._file_pool.open(self.path).fd
-        data = os.pread(fd, ENTRY.size, max(0, os.fstat(fd).st_size - ENTRY.size))
+        file = self._file_pool.open(self.path)
+        data = os.pread(file.fd, ENTRY.size, max(0, os.fstat(file.fd).st_size - ENTRY.size))
         if len(data) < ENTRY.size or not any(data):
             return None
         timestamp_ms, offset = ENTRY.unpack(data)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kfast.file_slice import FileSlice
 from kfast.log.file_pool import FilePool, default_limit
+from kfast.record.batch import RecordBatch
 
 
 @pytest.fixture
@@ -64,3 +67,35 @@ def test_the_limit_leaves_descriptors_to_others() -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert 16 <= default_limit() <= 16384
     assert soft == resource.RLIM_INFINITY or default_limit() <= max(16, soft // 4)
+
+
+def test_a_log_works_in_a_pool_that_drops_a_file_before_each_call_on_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, paths: list[str], open_log: Any, make_batch: Any
+) -> None:
+    pool = FilePool(limit=1)
+
+    def evicting(call: Callable[..., Any]) -> Callable[..., Any]:
+        def evict_and_call(fd: int, *arguments: Any) -> Any:
+            pool.open(paths[0])
+            return call(fd, *arguments)
+
+        return evict_and_call
+
+    for name in ("pread", "pwrite", "fsync", "ftruncate"):
+        monkeypatch.setattr(os, name, evicting(getattr(os, name)))
+    log = open_log(log_arguments={"file_pool": pool}, segment_bytes=20_000, index_interval_bytes=0)
+    for number in range(30):
+        log.append(make_batch(size=1000, timestamp_ms=number))
+    assert len(log.segments) > 1
+    assert [RecordBatch(log.read(offset, 1).records.read()).base_offset for offset in range(30)] == list(range(30))
+    assert log.offset_for_timestamp(25).offset == 25
+    log.truncate_to(29)
+    log.close()
+    assert Path(paths[0]).read_bytes() == b"0"
+    assert open_log(log_arguments={"file_pool": pool}).log_end_offset == 29
+
+
+def test_a_log_uses_the_pool_it_is_given_although_that_is_still_empty(open_log: Any, make_batch: Any) -> None:
+    pool = FilePool()
+    open_log(log_arguments={"file_pool": pool}).append(make_batch())
+    assert len(pool) == 3
