@@ -199,7 +199,8 @@ def _log_sentence(summary: LogSummary) -> str:
         f"Batches of {size_text(summary.batch_size)}: Log.append had {factor(summary.share_of_bare)} the "
         "throughput of a bare loop of CRC-32C and pwrite; "
         f"its best run took {number(summary.log_cpu_us_a_batch)} microseconds of CPU a batch, "
-        f"the loop's {number(summary.bare_cpu_us_a_batch)}."
+        f"the loop's {number(summary.bare_cpu_us_a_batch)}. "
+        f"The bare loop run twice differed by up to {summary.aa_resolution:.2f} times."
     )
 
 

@@ -69,7 +69,7 @@ def main_sentence(result: CopyResult) -> str:
     return (
         f"From {small} to {large} chunks alone, read+send's sender CPU for each GB {_fell(chunk)}; "
         f"from read+send to sendfile alone, in {small} chunks, it {_fell(mode)}. {_which(chunk, mode)} "
-        f"In {large} chunks sendfile took it a further step: it {_fell(mode_effect(result, -1))}. {_resolution(result)}"
+        f"From {large} chunks on to sendfile as well, it {_fell(mode_effect(result, -1))}. {_resolution(result)}"
     )
 
 
@@ -78,7 +78,7 @@ def headline(result: CopyResult) -> str:
     if no_finding(result):
         return f"Smoke run, no finding ({counted_blocks(result)} blocks)" if result.is_smoke else "No block counts"
     chunk, mode = chunk_effect(result), mode_effect(result)
-    return f"Sender CPU for each GB: larger chunks alone {_divided(chunk)}, sendfile alone {_divided(mode)}"
+    return f"Sender CPU per GB: larger chunks alone {_divided(chunk)}, sendfile alone {_divided(mode)}"
 
 
 def bare_sentence(result: CopyResult) -> str:
@@ -103,7 +103,7 @@ def throughput_sentence(result: CopyResult) -> str:
     return (
         f"In {size_text(zero.chunk_size)} chunks sendfile took {factor(cpu)} the sender's CPU for each GB and "
         f"moved {factor(speed)} the GB/s of read+send. "
-        f"The limit was {limit_of(result, copying)} with read+send and {limit_of(result, zero)} with sendfile."
+        f"The limit: {_limit(result, copying)} with read+send, {_limit(result, zero)} with sendfile."
     )
 
 
@@ -155,6 +155,10 @@ def limit_of(result: CopyResult, arm: CopyArm) -> str:
     return max(sorted(set(limits)), key=limits.count)
 
 
+def _limit(result: CopyResult, arm: CopyArm) -> str:
+    return limit_of(result, arm).replace("none", "neither CPU alone")
+
+
 def _fell(ratio: Interval) -> str:
     if ratio.spans(1.0):
         return f"did not change by more than chance ({factor(ratio)})"
@@ -164,7 +168,7 @@ def _fell(ratio: Interval) -> str:
 def _divided(ratio: Interval) -> str:
     if ratio.spans(1.0):
         return "no clear change"
-    return f"{number(ratio.median)} times less" if ratio.median > 1 else f"{number(1 / ratio.median)} times more"
+    return f"÷ {number(ratio.median)}" if ratio.median > 1 else f"× {number(1 / ratio.median)}"
 
 
 def _which(chunk: Interval, mode: Interval) -> str:

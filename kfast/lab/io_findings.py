@@ -148,12 +148,13 @@ def device_sentence(result: IoResult) -> str:
 
 
 def limited_by(summary: IoSummary) -> str:
-    """What the worker waited for: its own CPU, the disk where the device had requests, or nothing that is counted."""
+    """What the worker waited for: its own CPU, the disk where the arm needs it, or nothing that is counted."""
     cpu_share = summary.cpu_s_per_gb.median / 1e9 * summary.throughput_bytes_per_s.median
     if cpu_share >= BUSY_SHARE:
         return "worker CPU"
-    requests = summary.device_requests_per_mib
-    return "none" if not isinstance(requests, Unavailable) and requests.median == 0 else "disk"
+    arm = summary.arm
+    needs_disk = arm.is_cold or (arm.operation == "write" and arm.sync_bytes != NO_SYNC)
+    return "disk" if needs_disk else "none"
 
 
 def _order_words(result: IoResult, in_order: IoArm) -> str:

@@ -64,7 +64,7 @@ def test_an_effect_that_spans_1_is_called_none(copy_result):
 def test_a_factor_that_goes_the_other_way_is_said_so(copy_result):
     result = copy_result(runs(0.4, 0.8, 0.2, 0.1))
     assert "rose 2.00 times" in copy_findings.main_sentence(result)
-    assert "larger chunks alone 2.00 times more" in copy_findings.headline(result)
+    assert "larger chunks alone × 2.00" in copy_findings.headline(result)
 
 
 def test_the_sentences_hold_their_numbers(result):

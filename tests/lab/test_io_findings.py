@@ -101,5 +101,5 @@ def test_the_device_is_named(result):
 
 def test_the_limit_of_an_arm(io_result):
     arms = {read(True, SMALL): [9500.0] * 3, read(False, SMALL): [100.0] * 3, write(True, SMALL): [500.0] * 3}
-    summaries = io_result(arms, {write(True, SMALL): 0.0}).summaries()
+    summaries = io_result(arms).summaries()
     assert [io_findings.limited_by(summary) for summary in summaries] == ["worker CPU", "disk", "none"]

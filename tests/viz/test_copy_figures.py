@@ -43,7 +43,7 @@ def test_the_sweep_has_a_line_a_band_and_every_run_as_a_dot(result):
 def test_the_sweep_says_its_finding_with_both_factors(result):
     shown = copy_figures.draw_sweep(result)
     assert "larger chunks alone" in texts(shown)
-    assert texts(shown).count("÷") == 3
+    assert texts(shown).count("mode\n÷") + texts(shown).count("size\n÷") == 3
     assert "mattered more" in shown.finding
     assert "sendfile: 64 KiB" in shown.description
 
