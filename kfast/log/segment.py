@@ -72,11 +72,21 @@ class LogSegment:
 
     @classmethod
     def create(cls, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> LogSegment:
-        """Make the three files, empty."""
-        file_pool.create(file_path(directory, base_offset, LOG_SUFFIX))
-        segment = cls(directory, base_offset, file_pool, config)
-        segment.offset_index.reset()
-        segment.time_index.reset()
+        """Make the three files, empty; none of them where that raises OSError.
+
+        A .log left behind would be the active segment at the next start, and hide what went into the one before it.
+        """
+        path = file_path(directory, base_offset, LOG_SUFFIX)
+        file_pool.create(path)
+        try:
+            segment = cls(directory, base_offset, file_pool, config)
+            segment.offset_index.reset()
+            segment.time_index.reset()
+        except OSError:
+            os.unlink(path)
+            file_pool.discard(path)
+            raise
+        segment._max_timestamp = NO_TIMESTAMP_OFFSET  # known, so that no reader finds it out while the first is written
         return segment
 
     @property
