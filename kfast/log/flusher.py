@@ -2,6 +2,10 @@
 
 fsync is slow and takes no lock that an append needs. Callers that wait for one another are served together: who finds,
 once it is its turn, that the flush before reached far enough, returns at once.
+
+An fsync that failed is final: the kernel reports what it could not write once and calls it clean from then on, so that
+the next fsync would succeed without it (Rebello et al., "Can Applications Recover from fsync Failures?", 2020). Kafka
+takes the whole log directory offline then.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ class Flusher:
         self._flush_lock = threading.Lock()
         self._task_lock = threading.Lock()
         self._is_stopped = False
+        self._failure: KafkaStorageError | None = None
+        """Set once a flush has failed: what was appended is not on the disk, and nothing can get it there."""
 
     @property
     def recovery_point(self) -> int:
@@ -44,19 +50,27 @@ class Flusher:
         self._flushed = flushed
 
     def flush(self, segments: LogSegments, end: LogOffsetMetadata) -> None:
-        """Return when all before `end` is on the disk. Raises KafkaStorageError."""
+        """Return when all before `end` is on the disk. Raises KafkaStorageError, and from then on again and again."""
         with self._flush_lock:
             if end[0] <= self._flushed[0]:
                 return
+            self.ensure_sound()
             try:
                 self._flush(segments, end[0])
             except OSError as error:
                 if self._is_stopped:
                     return  # the files of a log that is being deleted may be gone
-                raise KafkaStorageError(
-                    f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}"
-                ) from error
-            self._flushed = end
+                self._failure = KafkaStorageError(
+                    f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
+                )
+                raise self._failure from error
+            if self._flushed[0] < end[0]:  # unless retention was faster
+                self._flushed = end
+
+    def ensure_sound(self) -> None:
+        """Raise KafkaStorageError where a flush has failed."""
+        if self._failure is not None:
+            raise KafkaStorageError(str(self._failure))
 
     def _flush(self, segments: LogSegments, up_to: int) -> None:
         for segment in segments.since(self._flushed[0]):

@@ -11,6 +11,7 @@ There is no replication here, so the high watermark is the log end offset: what 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -166,6 +167,7 @@ class Log:
     def _append(self, buffer: bytearray | memoryview, batches: list[RecordBatch], leader_epoch: int) -> int:
         """Write under the lock; return the new log end offset."""
         self._ensure_open()
+        self._flusher.ensure_sound()
         first_offset, segment, end_position = self._end
         next_offset, position, max_timestamp_ms = first_offset, 0, NO_TIMESTAMP
         for batch in batches:
@@ -226,7 +228,10 @@ class Log:
             if fetch_offset < self._log_start_offset:  # retention was faster
                 raise self._out_of_range(fetch_offset) from None
             raise KafkaStorageError(f"{self._path}: a segment's file at offset {fetch_offset} is missing") from None
-        return FetchDataInfo(records, fetch_offset, self._log_start_offset, end_offset, end_offset)
+        log_start_offset = self._log_start_offset
+        if fetch_offset < log_start_offset:  # likewise, and what was found lies beyond what was asked for
+            raise self._out_of_range(fetch_offset)
+        return FetchDataInfo(records, fetch_offset, log_start_offset, end_offset, end_offset)
 
     def _find(self, fetch_offset: int, max_bytes: int, end: LogOffsetMetadata, min_one_batch: bool) -> FileSlice:
         end_offset, end_segment, end_position = end
@@ -260,15 +265,19 @@ class Log:
     def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
         """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none."""
         for segment in self._segments:
-            if segment.max_timestamp().timestamp_ms >= timestamp_ms:
-                found = segment.find_timestamp(timestamp_ms, self._log_start_offset)
-                if found is not None:
-                    return found
+            with contextlib.suppress(FileNotFoundError):  # retention was faster
+                if segment.max_timestamp().timestamp_ms >= timestamp_ms:
+                    found = segment.find_timestamp(timestamp_ms, self._log_start_offset)
+                    if found is not None:
+                        return found
         return None
 
     def max_timestamp(self) -> TimestampOffset | None:
         """The record with the largest timestamp, the first one of them; None where no record has one."""
-        largest = max(segment.max_timestamp().timestamp_ms for segment in self._segments)
+        largest = NO_TIMESTAMP
+        for segment in self._segments:
+            with contextlib.suppress(FileNotFoundError):  # retention was faster
+                largest = max(largest, segment.max_timestamp().timestamp_ms)
         return self.offset_for_timestamp(largest) if largest >= 0 else None
 
     # To the disk
@@ -317,9 +326,10 @@ class Log:
                 return 0
             if len(doomed) == len(self._segments):
                 self._roll()
-            self._segments = LogSegments(self.segments[len(doomed) :])
-            self._log_start_offset = max(self._log_start_offset, self._segments.first.base_offset)
-            first = self._segments.first
+            kept = LogSegments(self.segments[len(doomed) :])
+            first = kept.first
+            self._log_start_offset = max(self._log_start_offset, first.base_offset)  # first: see read
+            self._segments = kept
             if self.recovery_point < first.base_offset:
                 self._flusher.move_to((first.base_offset, first, 0))
         for segment, reason in doomed:

@@ -24,6 +24,7 @@ from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.log import Log
 from kfast.log.results import TimestampOffset
+from kfast.log.segment import LogSegment
 from kfast.record.batch import RecordBatch
 from kfast.record.batches import iter_batches
 from kfast.record.layout import TimestampType
@@ -228,7 +229,47 @@ def test_a_full_disk_leaves_no_trace(open_log: Any, make_batch: Any, monkeypatch
     assert len(log.segments[0].offset_index) == 1
 
 
+def test_a_disk_that_does_not_flush_takes_no_more(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The kernel reports a lost page once, and calls it clean from then on: a later fsync that succeeds is no proof."""
+    log = open_log(flush_messages=2)
+    log.append(make_batch(2))
+    monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(KafkaStorageError, match="Input/output error"):
+        log.append(make_batch(2))
+    monkeypatch.undo()
+    for refused in (lambda: log.append(make_batch(2)), log.flush, log.close):
+        with pytest.raises(KafkaStorageError, match="Input/output error"):
+            refused()
+    assert (log.log_end_offset, log.recovery_point) == (4, 2)
+    assert len(log.read(2, 1000).records) == len(make_batch(2))
+    log.delete()
+
+
 # Roll
+
+
+def test_a_roll_that_fails_leaves_no_segment_behind(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty .log would hide, at the next start, what went into the segment before it meanwhile."""
+    log = open_log(segment_bytes=1000)
+    log.append(make_batch(1, size=500))
+    create = FilePool.create
+
+    def failing(self: FilePool, path: str) -> Any:
+        if path.endswith(".index"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return create(self, path)
+
+    monkeypatch.setattr(FilePool, "create", failing)
+    with pytest.raises(KafkaStorageError, match="Too many open files"):
+        log.append(make_batch(1, size=600))
+    monkeypatch.undo()
+    assert log.append(make_batch(1, size=100)).first_offset == 1
+    assert open_log().log_end_offset == 2  # as after kill -9: nothing was closed
+    assert log.append(make_batch(1, size=600)).first_offset == 2
 
 
 def test_it_rolls_by_size_and_by_the_records_own_time(open_log: Any, make_batch: Any) -> None:
@@ -320,6 +361,36 @@ def test_an_index_that_leads_astray_is_passed_over(open_log: Any, make_batch: An
     assert again.log_end_offset == 20
     for offset in range(20):
         assert RecordBatch(again.read(offset, 1).records.read()).base_offset == offset
+
+
+def test_a_read_that_retention_overtakes_skips_nothing(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = len(make_batch(1))
+    log = open_log(segment_bytes=one, retention_bytes=one)
+    for _ in range(3):
+        log.append(make_batch(1))
+    find = Log._find
+    monkeypatch.setattr(Log, "_find", lambda self, *place: self.delete_old_segments() and find(self, *place))
+    with pytest.raises(OffsetOutOfRangeError, match=r"2\.\.3"):
+        log.read(0, 1000)
+
+
+def test_looking_for_a_time_passes_over_what_retention_deletes_meanwhile(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = len(make_batch(1))
+    log = open_log(segment_bytes=one, retention_bytes=one, retention_ms=-1)
+    for number in range(3):
+        log.append(make_batch(1, timestamp_ms=number))
+    find_timestamp = LogSegment.find_timestamp
+
+    def overtaken(self: LogSegment, *arguments: int) -> TimestampOffset | None:
+        log.delete_old_segments()
+        return find_timestamp(self, *arguments)
+
+    monkeypatch.setattr(LogSegment, "find_timestamp", overtaken)
+    assert log.offset_for_timestamp(0) == TimestampOffset(2, 2)
 
 
 # Flush
