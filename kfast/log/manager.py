@@ -67,8 +67,8 @@ class LogManager:
         self._file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         self._default_config = default_config or LogConfig()
         self._retention_check_interval_ms = retention_check_interval_ms
-        self._lock = threading.Lock()
         self._checkpoint_lock = threading.Lock()
+        self._lock = threading.Lock()  # of the two this one is taken second
         self._logs: dict[TopicPartition, Log] = {}
         self._tasks: list[Task] = []
         self._has_begun = False
@@ -83,6 +83,7 @@ class LogManager:
             self._log_start_offsets = OffsetCheckpoint(self.directory / LOG_START_OFFSET_CHECKPOINT)
             self._known_recovery_points = self._read_recovery_points()
             self._known_log_start_offsets = self._log_start_offsets.read()
+            self._written_down = {*self._known_recovery_points, *self._known_log_start_offsets}
             self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
         except BaseException:
             self._directory_lock.release()
@@ -113,7 +114,7 @@ class LogManager:
         A directory of another topic id is what a deleted topic of that name left; it is put aside. Raises
         KafkaStorageError.
         """
-        with self._lock:
+        with self._checkpoint_lock, self._lock:
             log = self._logs.get((topic, partition))
             if log is None:
                 self._ensure_running()
@@ -132,6 +133,9 @@ class LogManager:
             stray = directory.with_name(stray_directory_name(topic, partition))
             logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
             directory.rename(stray)
+        if not directory.exists() and (topic, partition) in self._written_down:
+            self._forget(topic, partition)
+            self._write_checkpoints(*self._offsets())  # before a crash could make them the new log's
         directory.mkdir(exist_ok=True)
         if known_id != topic_id:
             write_partition_metadata(directory, topic_id)
@@ -150,13 +154,17 @@ class LogManager:
         """Close a partition's log, move its directory away at once, remove it later. Unknown ones are passed over."""
         with self._lock:
             log = self._logs.pop((topic, partition), None)
-            self._known_recovery_points.pop((topic, partition), None)
-            self._known_log_start_offsets.pop((topic, partition), None)
+            self._forget(topic, partition)
             if log is None:
                 return
             doomed = self.directory / delete_directory_name(topic, partition)
             log.rename(str(doomed))
         self._schedule_removal(doomed, log.config.file_delete_delay_ms)
+
+    def _forget(self, topic: str, partition: int) -> None:
+        """What the checkpoints said of a log that is gone must not be taken for that of another of its name."""
+        self._known_recovery_points.pop((topic, partition), None)
+        self._known_log_start_offsets.pop((topic, partition), None)
 
     def _schedule_removal(self, directory: Path, delay_ms: int) -> None:
         self._scheduler.schedule(
@@ -196,16 +204,27 @@ class LogManager:
         """Write down what the next start needs to know, also of logs that were there and have not been opened."""
         with self._checkpoint_lock:
             with self._lock:
-                logs = dict(self._logs)
-                recovery_points = dict(self._known_recovery_points)
-                log_start_offsets = dict(self._known_log_start_offsets)
-            for partition, log in logs.items():
-                recovery_points[partition] = log.recovery_point
-                log_start_offsets.pop(partition, None)
-                if log.log_start_offset > log.segments[0].base_offset:
-                    log_start_offsets[partition] = log.log_start_offset
-            self._recovery_points.write(recovery_points)
-            self._log_start_offsets.write(log_start_offsets)
+                offsets = self._offsets()
+            self._write_checkpoints(*offsets)
+
+    def _offsets(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Recovery points and log start offsets to write down. With the lock held."""
+        recovery_points = dict(self._known_recovery_points)
+        log_start_offsets = dict(self._known_log_start_offsets)
+        for partition, log in self._logs.items():
+            recovery_points[partition] = log.recovery_point
+            log_start_offsets.pop(partition, None)
+            if log.log_start_offset > log.segments[0].base_offset:
+                log_start_offsets[partition] = log.log_start_offset
+        return recovery_points, log_start_offsets
+
+    def _write_checkpoints(
+        self, recovery_points: dict[TopicPartition, int], log_start_offsets: dict[TopicPartition, int]
+    ) -> None:
+        """With the checkpoints' lock held."""
+        self._recovery_points.write(recovery_points)
+        self._log_start_offsets.write(log_start_offsets)
+        self._written_down = {*recovery_points, *log_start_offsets}
 
     def shutdown(self) -> None:
         """Flush and close every log, write the checkpoints, release the directory. Twice does no harm."""

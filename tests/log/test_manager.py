@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,6 +182,32 @@ def test_what_a_deleted_topic_of_the_same_name_left_is_put_aside(
     (stray,) = manager.directory.glob("orders-0.*-stray")
     assert read_partition_metadata(stray) == TOPIC_ID
     assert stray.name in caplog.text
+
+
+@pytest.mark.parametrize("is_deleted_first", [True, False])
+def test_a_new_topic_does_not_inherit_what_was_written_down_of_the_old_one(
+    open_manager: OpenManager, make_batch: Any, is_deleted_first: bool, tmp_path: Path
+) -> None:
+    """Its records would be put aside, being below the old log's start, or not be checked, as below its recovery point."""
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(5))
+    log.increment_log_start_offset(4)
+    manager.shutdown()
+    assert "orders 0 4" in (manager.directory / "log-start-offset-checkpoint").read_text()
+    manager = open_manager()
+    if is_deleted_first:
+        manager.create("orders", 0, TOPIC_ID)
+        manager.delete("orders", 0)
+    new = manager.create("orders", 0, uuid.UUID(int=8))
+    new.append(make_batch(3))
+    shutil.copytree(manager.directory, tmp_path / "killed")  # what kill -9 leaves
+    manager.shutdown()
+    (tmp_path / "killed").rename(tmp_path / "data-of-the-killed")
+    shutil.rmtree(manager.directory)
+    (tmp_path / "data-of-the-killed").rename(manager.directory)
+    again = open_manager().create("orders", 0, uuid.UUID(int=8))
+    assert (again.log_start_offset, again.log_end_offset, again.recovery_point) == (0, 3, 0)
 
 
 def test_retention_and_checkpoints_run_by_themselves(
