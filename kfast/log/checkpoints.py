@@ -42,19 +42,22 @@ class OffsetCheckpoint:
         Raises LogDirectoryError where it cannot be read for what it is.
         """
         try:
-            lines = self.path.read_text().splitlines()
+            text = self.path.read_bytes()
         except FileNotFoundError:
             return {}
-        if not lines:
+        if not text:
             return {}
         offsets = {}
+        lines: list[str] = []
         try:
+            lines = text.decode().splitlines()
             version, count, *entries = lines
             for line in entries:
                 topic, partition, offset = line.split()
                 offsets[topic, int(partition)] = int(offset)
         except ValueError:
-            raise LogDirectoryError(f"{self.path}: {lines[:3]} are not version, count and offsets") from None
+            shown = lines[:3] or text[:40]
+            raise LogDirectoryError(f"{self.path}: {shown!r} are not version, count and offsets") from None
         if version != _VERSION or count != str(len(entries)):
             raise LogDirectoryError(
                 f"{self.path}: version {version} with {count} entries; {_VERSION} is known, {len(entries)} lie there"
@@ -82,11 +85,11 @@ class MetaProperties:
     def read(cls, path: str | os.PathLike[str]) -> Self:
         """Raises LogDirectoryError where something is missing or is not what it should be."""
         properties = {}
-        for line in Path(path).read_text().splitlines():
-            key, separator, value = line.partition("=")
-            if separator and not line.startswith("#"):
-                properties[key.strip()] = value.strip()
         try:
+            for line in Path(path).read_text().splitlines():
+                key, separator, value = line.partition("=")
+                if separator and not line.startswith("#"):
+                    properties[key.strip()] = value.strip()
             directory_id = properties.get("directory.id")
             return cls(
                 properties["cluster.id"],

@@ -45,6 +45,16 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
         OffsetCheckpoint(path).read()
 
 
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    for name, read in (
+        ("checkpoint", lambda path: OffsetCheckpoint(path).read()),
+        ("meta.properties", MetaProperties.read),
+    ):
+        (tmp_path / name).write_bytes(b"0\n1\n\xff 0 1\n")
+        with pytest.raises(LogDirectoryError, match=name):
+            read(tmp_path / name)
+
+
 def test_kafkas_files_are_read(golden: Any) -> None:
     directory = golden("08-deleted") / "log"
     starts = OffsetCheckpoint(directory / "log-start-offset-checkpoint").read()
