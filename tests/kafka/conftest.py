@@ -1,0 +1,178 @@
+"""What the tests against Apache Kafka share: its jars, its command line tools, and a node of it over a directory.
+
+Needs Java 17 or newer and the jars of Apache Kafka 4.1 (`mvn -f .ci/kafka-pom.xml dependency:copy-dependencies`), in
+KFAST_KAFKA_LIBS or ~/.cache/kfast/kafka-libs. Without them every test here is skipped and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+LIMIT_S = 60.0
+
+LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %p %c: %m%n%throwable
+"""
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "2",
+    "group.initial.rebalance.delay.ms": "0",
+    # a node that was killed waits for its own old session to end
+    "broker.session.timeout.ms": "1500",
+    "broker.heartbeat.interval.ms": "300",
+    "log.initial.task.delay.ms": "100",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.kafka)
+
+
+class Java:
+    """Runs classes out of Apache Kafka's jars."""
+
+    def __init__(self, libs: Path, workspace: Path) -> None:
+        log4j = workspace / "log4j2.properties"
+        log4j.write_text(LOG4J)
+        self._command = ["java", f"-Dlog4j2.configurationFile={log4j}", "-Xmx512m", "-cp", f"{libs}/*"]
+
+    def run(self, main_class: str, *arguments: str | Path, stdin: str | None = None, status: int = 0) -> str:
+        """Run to the end and return what it printed; it has to exit with `status`."""
+        command = [*self._command, "-XX:TieredStopAtLevel=1", main_class, *map(str, arguments)]
+        ended = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        assert ended.returncode == status, f"{main_class}\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def start(self, main_class: str, *arguments: str | Path, errors: Path) -> subprocess.Popen[bytes]:
+        with errors.open("ab") as file:
+            return subprocess.Popen([*self._command, main_class, *map(str, arguments)], stdout=file, stderr=file)
+
+
+@pytest.fixture(scope="session")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfast" / "kafka-libs"
+    libs = Path(os.environ.get("KFAST_KAFKA_LIBS") or cache)
+    if shutil.which("java") is None:
+        pytest.skip("there is no java")
+    if not list(libs.glob("kafka_*.jar")):
+        pytest.skip(f"{libs} holds no jars of Apache Kafka; KFAST_KAFKA_LIBS names another directory")
+    return Java(libs, tmp_path_factory.mktemp("java"))
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+class Kafka:
+    """One node of Apache Kafka over `directory`, formatted if it is new; ready when the constructor returns."""
+
+    def __init__(self, java: Java, directory: Path, settings: Mapping[str, str]) -> None:
+        port, controller_port = free_ports(2)
+        self.directory = directory
+        self.bootstrap_servers = f"127.0.0.1:{port}"
+        self._errors = directory.with_name(directory.name + ".kafka.err")
+        properties = directory.with_name(directory.name + ".properties")
+        addresses = {
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://127.0.0.1:{controller_port}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(directory),
+        }
+        properties.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | addresses | settings).items()))
+        if not (directory / "meta.properties").exists():
+            java.run("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAZg", "-c", properties)
+        self._process = java.start("kafka.Kafka", properties, errors=self._errors)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Until it answers, and leads all partitions: its port is open a second before that."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        limit = time.monotonic() + LIMIT_S
+        try:
+            while not self._leads_all_partitions(admin):
+                assert self._process.poll() is None, self.errors()
+                assert time.monotonic() < limit, self.errors()
+                admin.poll(0.1)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _leads_all_partitions(self, admin: AdminClient) -> bool:
+        try:
+            topics = admin.list_topics(timeout=1).topics.values()
+            places = [TopicPartition(topic.topic, partition) for topic in topics for partition in topic.partitions]
+            for place in places:  # one request each: of several, one that failed takes the others with it
+                admin.list_offsets({place: OffsetSpec.latest()}, request_timeout=1)[place].result()
+        except KafkaException:
+            return False
+        return True
+
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the clean shutdown."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(LIMIT_S)
+        assert (self.directory / ".kafka_cleanshutdown").exists(), self.errors()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+StartKafka = Callable[..., Kafka]
+
+
+def _starting(java: Java) -> Iterator[StartKafka]:
+    started: list[Kafka] = []
+
+    def start(directory: Path, **settings: str) -> Kafka:
+        texts = {name.replace("_", "."): value for name, value in settings.items()}
+        started.append(Kafka(java, directory, texts))
+        return started[-1]
+
+    yield start
+    for kafka in started:
+        kafka.kill()
+
+
+@pytest.fixture
+def start_kafka(java: Java) -> Iterator[StartKafka]:
+    """`start_kafka(directory, log_cleaner_threads="1")`: dots in the names of settings are written as underscores."""
+    yield from _starting(java)
+
+
+@pytest.fixture(scope="module")
+def start_shared_kafka(java: Java) -> Iterator[StartKafka]:
+    """The same, for a module's fixtures."""
+    yield from _starting(java)
