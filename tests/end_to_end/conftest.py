@@ -165,8 +165,8 @@ class Client(ABC):
         """Send `records` and return the offsets they got. `settings` are named as the library names them."""
 
     @abstractmethod
-    def poll(self) -> list[Record]:
-        """What has come for the assigned partition since the last call, after a short wait."""
+    def poll(self, count: int) -> list[Record]:
+        """What has come for the assigned partition since the last call, after a short wait unless it is `count`."""
 
     @abstractmethod
     def assign(self, topic: str, partition: int, offset: int) -> None: ...
@@ -190,7 +190,7 @@ class Client(ABC):
         limit = time.monotonic() + LIMIT_S
         while offset < end and (not records or records[-1].offset < end - 1):
             assert time.monotonic() < limit, f"{self.name} got {len(records)} records of {topic}-{partition} to {end}"
-            records += self.poll()
+            records += self.poll(end - offset - len(records))
         return records
 
 
@@ -245,10 +245,10 @@ class ConfluentClient(Client):
             raise Refused(errors[0].code())
         return offsets
 
-    def poll(self) -> list[Record]:
+    def poll(self, count: int) -> list[Record]:
         return [
             Record(message.offset(), message.timestamp()[1], message.key(), message.value(), _headers(message))
-            for message in self._consumer.consume(1000, 0.1)
+            for message in self._consumer.consume(min(count, 1000), 0.1)
             if not message.error()
         ]
 
@@ -314,8 +314,8 @@ class KafkaPythonClient(Client):
         finally:
             producer.close(LIMIT_S)
 
-    def poll(self) -> list[Record]:
-        return [_record(message) for batch in self._consumer.poll(100).values() for message in batch]
+    def poll(self, count: int) -> list[Record]:
+        return [_record(message) for batch in self._consumer.poll(100, max_records=count).values() for message in batch]
 
     def assign(self, topic: str, partition: int, offset: int) -> None:
         place = kafka.TopicPartition(topic, partition)
@@ -396,8 +396,8 @@ class AiokafkaClient(Client):
         finally:
             await producer.stop()
 
-    def poll(self) -> list[Record]:
-        batches = self._run(self._consumer.getmany(timeout_ms=100))
+    def poll(self, count: int) -> list[Record]:
+        batches = self._run(self._consumer.getmany(timeout_ms=100, max_records=count))
         return [_record(message) for batch in batches.values() for message in batch]
 
     def assign(self, topic: str, partition: int, offset: int) -> None:
