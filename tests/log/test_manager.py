@@ -188,7 +188,7 @@ def test_what_a_deleted_topic_of_the_same_name_left_is_put_aside(
 def test_a_new_topic_does_not_inherit_what_was_written_down_of_the_old_one(
     open_manager: OpenManager, make_batch: Any, is_deleted_first: bool, tmp_path: Path
 ) -> None:
-    """Its records would be put aside, being below the old log's start, or not be checked, as below its recovery point."""
+    """Its records would be put aside, as below the old start, or not be checked, as below the old recovery point."""
     manager = open_manager()
     log = manager.create("orders", 0, TOPIC_ID)
     log.append(make_batch(5))
