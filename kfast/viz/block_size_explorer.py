@@ -113,7 +113,7 @@ class BlockSizeExplorer:
     def _show(self, experiment: IoExperiment, runs: Sequence[IoRun], block_size: int) -> None:
         skipped = dict.fromkeys(str(reason) for _, reason in experiment.result(runs).skipped)
         self._words = pair_sentence(runs) if not skipped else f"{size_text(block_size)}: {', '.join(skipped)}"
-        self._note.value = self._words
+        self._note.value = f"<span style='line-height:1.3'>{self._words}</span>"
         self._image.value = self._draw()
         self._output.update(bytes(self._image.value), self._words)
 

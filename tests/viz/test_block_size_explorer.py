@@ -66,7 +66,7 @@ def test_moving_the_slider_measures_and_draws(experiment):
     explorer.wait(WAIT_S)
     assert experiment.asked == (65536,)
     assert len(explorer.result()) == 2
-    assert explorer._note.value.startswith("64 KiB blocks: in order 2,000 MB/s with 0 device requests per MiB")
+    assert "64 KiB blocks: in order 2,000 MB/s with 0 device requests per MiB" in explorer._note.value
     assert explorer._image.value != before
 
 
@@ -99,7 +99,7 @@ def test_reads_that_cannot_be_cold_say_why(experiment):
     explorer.set(block_size=4096)
     explorer.wait(WAIT_S)
     assert explorer.result() == []
-    assert explorer._note.value == f"4 KiB: {REASON}"
+    assert f">4 KiB: {REASON}<" in explorer._note.value
 
 
 def test_what_went_wrong_is_raised_and_the_slider_works_again_afterwards(experiment):
