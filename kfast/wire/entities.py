@@ -4,7 +4,8 @@ A reader reads the layout of one version and builds the newest one; a writer tak
 one version. Fields are matched by name: what an old version lacks gets Kafka's default, what it has beyond the newest
 is dropped, and a null where it allows none becomes the default. Structs in arrays are treated alike.
 
-What a peer announces is checked before it is believed: no more items than bytes for them, and `MAX_ITEMS` in a message.
+What a peer announces is checked before it is believed: no more items than bytes for them, and a limited number of them
+in one message.
 """
 
 from __future__ import annotations
@@ -18,25 +19,21 @@ from kfast.errors import MalformedFrameError
 from kfast.wire import fields
 from kfast.wire.schemas import EntityClass, FieldLayout, field_layouts, is_flexible_entity
 
-MAX_ITEMS = 1 << 18
-"""Array items in one message: at about 200 bytes an item, a hostile 100 MB request costs 50 MB of memory, not 10 GB."""
-
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Body:
-    """The bytes of one message while it is read, and how many array items may still come."""
+    """The bytes of one message while it is read, and how many array items have come."""
 
-    __slots__ = ("buffer", "items_left")
+    __slots__ = ("buffer", "item_count")
 
-    def __init__(self, buffer: memoryview) -> None:
+    def __init__(self, buffer: memoryview, item_count: int = 0) -> None:
         self.buffer = buffer
-        self.items_left = MAX_ITEMS
+        self.item_count = item_count
 
     def take_items(self, count: int, position: int) -> None:
-        self.items_left -= count
-        if self.items_left < 0:
-            raise MalformedFrameError(f"more than {MAX_ITEMS} array items in one message, {count} at {position}")
+        self.item_count += count
+        fields.ensure_few(self.item_count, position)
 
 
 Reader = Callable[[Body, int], tuple[Any, int]]
@@ -88,10 +85,9 @@ def _read_tags(body: Body, position: int, tagged: dict[int, tuple[str, Reader]],
     for tag, data in tags.items():
         if tag in tagged:
             name, read_field = tagged[tag]
-            inner = Body(data)
-            inner.items_left = body.items_left
+            inner = Body(data, body.item_count)
             values[name], _ = read_field(inner, 0)
-            body.items_left = inner.items_left
+            body.item_count = inner.item_count
     return end
 
 

@@ -169,9 +169,12 @@ def _read_topics(version: int, flexible: bool, body: memoryview, position: int) 
     code = _partition_struct(version)
     topics = []
     topic_count, position = read_count(body, position, 3)
+    item_count = topic_count
     for _ in range(topic_count):
         name, topic_id, position = _read_topic_name(version, body, position)
         partition_count, position = read_count(body, position, code.size + flexible)
+        item_count += partition_count
+        fields.ensure_few(item_count, position)
         partitions = []
         for _ in range(partition_count):
             partitions.append(_read_partition(version, code, body, position))
@@ -220,9 +223,12 @@ def _read_forgotten_topics(
     read_count: fields.CountReader = fields.read_compact_count if flexible else fields.read_count
     topics = []
     topic_count, position = read_count(body, position, 3)
+    item_count = topic_count
     for _ in range(topic_count):
         name, topic_id, position = _read_topic_name(version, body, position)
         count, position = read_count(body, position, 4)
+        item_count += count
+        fields.ensure_few(item_count, position)
         partitions = struct.unpack_from(f">{count}i", body, position)
         position += 4 * count
         if flexible:

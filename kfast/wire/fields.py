@@ -25,6 +25,12 @@ DECODE_ERRORS = (MalformedFrameError, CorruptRecordError, IndexError, struct.err
 INT16 = struct.Struct(">h")
 INT32 = struct.Struct(">i")
 
+MAX_ITEMS = 1 << 18
+"""Array items in one message: at about 200 bytes an item, a hostile 100 MB request costs 50 MB of memory, not 10 GB."""
+
+MAX_TAGS = 1000
+"""Tagged fields in one place of a message; no schema of Kafka's has ten."""
+
 UUID_SIZE = 16
 ZERO_UUID = bytes(UUID_SIZE)
 
@@ -126,6 +132,12 @@ def _checked_count(count: int, buffer: memoryview, position: int, item_size: int
     return count
 
 
+def ensure_few(count: int, position: int) -> None:
+    """Raise MalformedFrameError where a message has come to more than MAX_ITEMS items in its arrays."""
+    if count > MAX_ITEMS:
+        raise MalformedFrameError(f"more than {MAX_ITEMS} array items in one message, {count} at {position}")
+
+
 def skip_tags(buffer: memoryview, position: int) -> int:
     if not buffer[position]:
         return position + 1
@@ -135,6 +147,8 @@ def skip_tags(buffer: memoryview, position: int) -> int:
 def read_tags(buffer: memoryview, position: int) -> tuple[dict[int, memoryview], int]:
     tags: dict[int, memoryview] = {}
     count, position = read_uvarint(buffer, position)
+    if count > MAX_TAGS:
+        raise MalformedFrameError(f"{count} tagged fields at position {position}, {MAX_TAGS} are allowed")
     for _ in range(_checked_count(count, buffer, position, 2)):
         tag, position = read_uvarint(buffer, position)
         size, position = read_uvarint(buffer, position)

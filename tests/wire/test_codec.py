@@ -15,7 +15,7 @@ from kfast.errors import MalformedFrameError
 from kfast.wire import codec
 from kfast.wire.api_versions import API_VERSIONS, ApiKey
 from kfast.wire.drift import DRIFTS
-from kfast.wire.entities import MAX_ITEMS
+from kfast.wire.fields import MAX_ITEMS
 from kfast.wire.schemas import build, field_layouts, item_type, message_type
 
 BY_HAND = (ApiKey.PRODUCE, ApiKey.FETCH, ApiKey.API_VERSIONS)

@@ -13,7 +13,7 @@ from kio.static.constants import EntityType
 
 from kfast.errors import MalformedFrameError
 from kfast.file_slice import FileSlice, OpenFile
-from kfast.wire import fetch, framing
+from kfast.wire import fetch, fields, framing
 from kfast.wire.fetch import (
     AbortedTransaction,
     FetchPartition,
@@ -346,3 +346,17 @@ def test_impossible_counts_are_malformed(version, body):
         MalformedFrameError, match=r"-?\d+ items of at least \d+ bytes announced at position \d+, 0 byt"
     ):
         fetch.read_fetch_request(version, memoryview(body))
+
+
+def test_the_items_of_a_request_are_limited_whatever_its_size():
+    """Six million partitions fit into 100 MB, and would take 2 GB."""
+    head = struct.pack(">iiiibii", -1, 0, 1, 1, 0, 0, -1)
+    count = fields.MAX_ITEMS
+    partitions = struct.pack(">h1si", 1, b"t", count) + bytes(24) * count
+    for body in (
+        head + struct.pack(">i", 1) + partitions,
+        head + struct.pack(">i", count + 1) + b"\0\0\0\0\0\0" * (count + 1),
+        head + struct.pack(">iih1si", 0, 1, 1, b"t", count) + bytes(4) * count,
+    ):
+        with pytest.raises(MalformedFrameError, match=f"more than {count} array items"):
+            fetch.read_fetch_request(7, memoryview(body))

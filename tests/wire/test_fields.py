@@ -110,6 +110,15 @@ def test_tags_beyond_the_buffer_are_errors(data):
         fields.read_tags(memoryview(data), 0)
 
 
+def test_no_more_tags_are_read_than_any_message_has():
+    """20 million of them, in a request of 100 MB, took 6 GB."""
+    tags = b"".join(bytes([0x80 | tag & 0x7F, tag >> 7, 0]) for tag in range(1, fields.MAX_TAGS + 2))
+    few = b"\xe8\x07" + tags[: 3 * fields.MAX_TAGS]
+    assert fields.skip_tags(memoryview(few), 0) == len(few)
+    with pytest.raises(MalformedFrameError, match="1001 tagged fields at position 2"):
+        fields.skip_tags(memoryview(b"\xe9\x07" + tags), 0)
+
+
 def test_the_zero_uuid_is_none():
     topic_id = UUID(int=0x1234567890ABCDEF1234567890ABCDEF)
     out = bytearray()
