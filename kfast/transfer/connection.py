@@ -18,13 +18,16 @@ IDLE_TIMEOUT_S = 600.0  # Kafka's connections.max.idle.ms: a peer that sends or 
 
 
 class Connection:
-    """One peer. `recv_into` and `send_chunks` belong to one thread; `shutdown` may come from any and ends both."""
+    """One peer. `recv_into` and `send_chunks` belong to one thread; `shutdown` may come from any and ends both.
+
+    `idle_timeout_s` of 0 or below is no time-out.
+    """
 
     __slots__ = ("_sender", "_socket")
 
     def __init__(self, socket: sockets.socket, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         socket.setblocking(True)
-        seconds, fraction = divmod(idle_timeout_s, 1)
+        seconds, fraction = divmod(max(0.0, idle_timeout_s), 1)  # 0 is no time-out, below 0 would be an immediate one
         timeout = struct.pack("@ll", int(seconds), int(fraction * 1e6))
         for option in (sockets.SO_RCVTIMEO, sockets.SO_SNDTIMEO):
             socket.setsockopt(sockets.SOL_SOCKET, option, timeout)

@@ -1,5 +1,6 @@
 import os
 import socket
+import struct
 import threading
 
 import pytest
@@ -27,6 +28,14 @@ def test_small_answers_do_not_wait_for_each_other_and_the_socket_stays_blocking(
     Connection(tcp_pair[0])
     assert tcp_pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
     assert os.get_blocking(tcp_pair[0].fileno())
+
+
+@pytest.mark.parametrize(("idle_timeout_s", "timeval"), [(-0.001, (0, 0)), (0, (0, 0)), (2.5, (2, 500_000))])
+def test_a_time_out_below_zero_is_none_as_kafka_has_it(tcp_pair, idle_timeout_s, timeval):
+    Connection(tcp_pair[0], idle_timeout_s)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        data = tcp_pair[0].getsockopt(socket.SOL_SOCKET, option, struct.calcsize("@ll"))
+        assert struct.unpack("@ll", data) == timeval
 
 
 @pytest.mark.parametrize("mode", list(COPY_MODES))
