@@ -121,7 +121,7 @@ class BlockSizeExplorer:
         with style.context():
             figure = style.new_figure(WIDTH_PX, HEIGHT_PX)
             speed, requests = figure.subplots(1, 2)
-            figure.subplots_adjust(left=0.09, right=0.985, top=0.86, bottom=0.19, wspace=0.22)
+            figure.subplots_adjust(left=0.1, right=0.985, top=0.86, bottom=0.19, wspace=0.22)
             for axes, title in ((speed, "MB/s, cold reads"), (requests, REQUESTS_LABEL)):
                 set_size_axis(axes, self._block_sizes, BLOCK_LABEL)
                 axes.set_title(title, fontsize=11)

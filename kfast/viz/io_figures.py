@@ -66,7 +66,7 @@ def draw_writes(result: IoResult) -> ShownFigure:
     with style.context():
         figure = style.new_figure(WIDTH_PX, 560)
         grid = figure.subplots(2, len(policies), squeeze=False, sharex="col", sharey="row")
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.81, bottom=0.1, wspace=0.1, hspace=0.2)
+        figure.subplots_adjust(left=0.105, right=0.985, top=0.81, bottom=0.1, wspace=0.1, hspace=0.2)
         speeds = [value for policy in policies for arm in in_order_arms(result, policy) for value in _both(result, arm)]
         for column, policy in enumerate(policies):
             arms = in_order_arms(result, policy)
