@@ -123,10 +123,10 @@ def _committed_records(log: Log) -> Iterator[Record]:
     open_transactions: dict[int, list[Record]] = {}
     for batch in _batches(log):
         if batch.is_control:
-            marker = next(batch.records())
-            records = open_transactions.pop(batch.producer_id, [])
-            if read_control_type(marker.key or b"") is ControlRecordType.COMMIT:
-                yield from records
+            for marker in batch.records():  # none in a batch that Kafka's cleaner kept for its producer's epoch alone
+                records = open_transactions.pop(batch.producer_id, [])
+                if read_control_type(marker.key or b"") is ControlRecordType.COMMIT:
+                    yield from records
         elif batch.is_transactional:
             open_transactions.setdefault(batch.producer_id, []).extend(batch.records())
         else:

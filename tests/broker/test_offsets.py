@@ -10,6 +10,7 @@ from kfast.broker.offsets import OFFSETS_TOPIC, OffsetsTopic
 from kfast.errors import CoordinatorNotAvailableError
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
+from kfast.record.checksum import crc32c
 from kfast.record.control_records import AbortMarker, CommitMarker, encode_control
 from kfast.record.group_records import (
     GroupMetadataKey,
@@ -19,6 +20,17 @@ from kfast.record.group_records import (
     encode_key,
     encode_value,
     partition_for_group,
+)
+from kfast.record.layout import (
+    ATTRIBUTES_POSITION,
+    CONTROL_MASK,
+    CRC_POSITION,
+    HEADER,
+    HEADER_SIZE,
+    LOG_OVERHEAD,
+    MAGIC,
+    NO_SEQUENCE,
+    TRANSACTIONAL_MASK,
 )
 
 KEY = OffsetCommitKey("orders-group", "orders", 3)
@@ -90,6 +102,26 @@ def test_records_of_transactions_count_when_they_are_committed(parts) -> None:
         builder.append(*encode_control(marker), 0)
         log.append(builder.build())
     assert list(topic.read()) == [(keys[1], VALUE)]
+
+
+def test_a_marker_that_compaction_emptied_is_passed_over(open_parts) -> None:
+    """Kafka's cleaner keeps the batch, without its record, as long as it is its producer's last."""
+    parts = open_parts(offsets_topic_num_partitions=1)
+    topic = OffsetsTopic(parts)
+    topic.ensure_exists()
+    topic.append(KEY.group, [(KEY, VALUE)])
+    log = parts.logs.get(OFFSETS_TOPIC, 0)
+    parts.close()
+    attributes = TRANSACTIONAL_MASK | CONTROL_MASK
+    batch = bytearray(
+        HEADER.pack(1, HEADER_SIZE - LOG_OVERHEAD, 0, MAGIC, 0, attributes, 0, 0, 0, 5, 0, NO_SEQUENCE, 0)
+    )
+    batch[CRC_POSITION:ATTRIBUTES_POSITION] = crc32c(batch[ATTRIBUTES_POSITION:]).to_bytes(4, "big")
+    with open(log.segments[0].records.path, "ab") as file:
+        file.write(batch)
+    parts = open_parts(offsets_topic_num_partitions=1)
+    assert parts.logs.get(OFFSETS_TOPIC, 0).log_end_offset == 2
+    assert list(OffsetsTopic(parts).read()) == [(KEY, VALUE)]
 
 
 def test_what_kfast_does_not_know_is_passed_over(parts, caplog: pytest.LogCaptureFixture) -> None:
