@@ -42,9 +42,11 @@ _DEFAULT: Final = -1
 def create_topics(broker: Broker, request: Any, context: RequestContext) -> CreateTopicsResponse:
     times = Counter(topic.name for topic in request.topics)
     topics = {topic.name: topic for topic in request.topics}
+    total_count = sum(max(0, _count_asked_for(broker, topic)) for topic in request.topics)
     results = []
     for name, topic in topics.items():
         try:
+            _ensure_few(total_count)
             if times[name] > 1:
                 raise InvalidRequestError("Duplicate topic name.")
             results.append(_create(broker, topic, request.validate_only))
@@ -80,6 +82,7 @@ def _create(broker: Broker, topic: Any, validate_only: bool) -> CreatableTopicRe
 def auto_create_topic(broker: Broker, name: str) -> TopicImage:
     """Create a topic as the broker's defaults say, for a client that asked for it. Raises the KfastError against it."""
     count: int = broker.config.get("num.partitions")
+    _ensure_few(count)
     ensure_creatable(broker, name, count, _DEFAULT, {})
     return broker.metadata.create_topic(name, count)
 
@@ -97,9 +100,15 @@ def ensure_creatable(
     _ensure_one_replica(broker, replication_factor)
     if partition_count <= 0:
         raise InvalidPartitionsError("Number of partitions was set to an invalid non-positive value.")
-    if partition_count > MAX_PARTITIONS:
-        raise PolicyViolationError(f"{partition_count} partitions in one topic; {MAX_PARTITIONS} may be created")
     broker.config.validate_topic(configs)
+
+
+def _ensure_few(partition_count: int) -> None:
+    """Of all topics of a request together, as Kafka counts them."""
+    if partition_count > MAX_PARTITIONS:
+        raise PolicyViolationError(
+            f"Excessively large number of partitions per request: {partition_count}, {MAX_PARTITIONS} are allowed."
+        )
 
 
 def _ensure_one_replica(broker: Broker, factor: int) -> None:
@@ -121,11 +130,18 @@ def _configs(topic: Any) -> dict[str, str]:
     return {config.name: config.value for config in topic.configs}
 
 
+def _count_asked_for(broker: Broker, topic: Any) -> int:
+    """The number of partitions asked for: as a number, or by listing who holds each."""
+    if topic.assignments:
+        return len(topic.assignments)
+    default: int = broker.config.get("num.partitions")
+    return default if topic.num_partitions == _DEFAULT else int(topic.num_partitions)
+
+
 def _partition_count(broker: Broker, topic: Any) -> int:
-    """The number of partitions asked for: as a number, or by listing who holds each (nobody but this node can)."""
+    """The same, where nobody but this node is listed."""
     if not topic.assignments:
-        default: int = broker.config.get("num.partitions")
-        return default if topic.num_partitions == _DEFAULT else int(topic.num_partitions)
+        return _count_asked_for(broker, topic)
     if topic.replication_factor != _DEFAULT:
         raise InvalidRequestError(
             "A manual partition assignment was specified, but replication factor was not set to -1."

@@ -76,7 +76,6 @@ def test_assignments_to_this_node_say_how_many_partitions(broker: Broker, client
         (topic(""), 17, "the empty string is not allowed"),
         (topic("x", 0), 37, "Number of partitions was set to an invalid non-positive value."),
         (topic("x", -2), 37, "Number of partitions was set to an invalid non-positive value."),
-        (topic("x", 1_000_000), 44, "1000000 partitions"),
         (topic("x", 1, 2), 38, "replication factor of 2 cannot be reached because only 1 broker(s)"),
         (topic("x", 1, 0), 38, "Replication factor must be larger than 0, or -1"),
         (topic("x", 1, 1, [(0, (1,))]), 42, "replication factor was not set to -1"),
@@ -100,6 +99,14 @@ def test_what_apache_kafka_refuses_is_refused_alike(
     assert message in results[refused["name"]].error_message
     assert results["good"].error_code == 0
     assert list(broker.metadata.topics) == ["good"]
+
+
+def test_a_request_for_too_many_partitions_is_refused_whole(broker: Broker, client: Any) -> None:
+    """Kafka 4.1 counts all topics of a request together, and refuses them all."""
+    results = create(client, topic("a", 5000), topic("b", 5000), topic("c", -7), topic("d", -1))
+    assert {result.error_code for result in results.values()} == {44}
+    assert "10001, 10000 are allowed" in results["a"].error_message
+    assert not broker.metadata.topics
 
 
 def test_a_name_twice_in_one_request_is_created_not_at_all(broker: Broker, client: Any) -> None:
