@@ -135,7 +135,10 @@ class Broker:
                 if self._groups is None:
                     from kfast.broker.group_coordinator import GroupCoordinator
 
-                    self._groups = GroupCoordinator(self)
+                    groups = GroupCoordinator(self)
+                    if self.is_stopping:  # `stop` has looked for it already; nobody may wait in it now
+                        groups.shutdown()
+                    self._groups = groups
         return self._groups
 
     def log(self, topic: str, partition: int) -> Log:

@@ -4,7 +4,13 @@ import pytest
 
 import kfast
 from kfast.broker.broker import parse_listen
-from kfast.errors import InvalidConfigError, LogDirectoryError, UnknownTopicOrPartitionError
+from kfast.broker.group_member import Joiner
+from kfast.errors import (
+    CoordinatorNotAvailableError,
+    InvalidConfigError,
+    LogDirectoryError,
+    UnknownTopicOrPartitionError,
+)
 from kfast.record.builder import RecordBatchBuilder
 
 
@@ -21,6 +27,14 @@ def test_a_broker_is_ready_when_made_and_gone_when_left() -> None:
         assert not broker.keeps_data
     assert not broker.data_dir.exists()
     broker.stop()
+
+
+def test_a_group_that_is_asked_for_while_the_broker_stops_lets_nobody_wait() -> None:
+    with kfast.Broker(config={"group.initial.rebalance.delay.ms": "60000"}) as broker:
+        broker.is_stopping = True
+        joiner = Joiner("", "m-1", None, "c", "/127.0.0.1", 10_000, 60_000, "consumer", (("range", b""),))
+        assert broker.groups.join("g", joiner).error_code == CoordinatorNotAvailableError.error_code
+        broker.is_stopping = False
 
 
 def test_two_brokers_live_side_by_side() -> None:
