@@ -59,7 +59,7 @@ def written(start_shared_kafka: Any, java: Any, tmp_path_factory: pytest.TempPat
     for future in created.values():
         future.result(LIMIT_S)
     for codec in CODECS:
-        produce(servers, f"librdkafka-{codec}", 2500, codec=codec)
+        produce(servers, f"librdkafka-{codec}", 2500, codec=codec, **{"enable.idempotence": True})
         produce_by_kafka_python(servers, f"kafka-python-{codec}", codec)
     for codec in JAVA_CODECS:
         produce_by_java(java, servers, codec)
@@ -85,13 +85,12 @@ def value(number: int) -> bytes:
 
 
 def produce(servers: str, topic: str, count: int, codec: str, **settings: Any) -> None:
-    """Through librdkafka, idempotent: keys, null keys, headers, tombstones, in batches of up to 40 records."""
+    """Through librdkafka: keys, null keys, headers, tombstones, in batches of up to 40 records."""
     producer = confluent_kafka.Producer(
         {
             "bootstrap.servers": servers,
             "log_level": 0,
             "compression.type": codec,
-            "enable.idempotence": True,
             "batch.num.messages": 40,
             **settings,
         }
