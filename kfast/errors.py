@@ -6,13 +6,21 @@ error into a response, and nobody else does.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MAX_MESSAGE_SIZE: Final = 2000
+"""Characters of the longest message that is passed on. Messages quote what peers send, a name of 100 MB for example;
+they have to fit into the answer (32,767 bytes in old versions) and into a log that somebody reads."""
 
 
 class KfastError(Exception):
     """Base of all kfast errors. `error_code` is Kafka's; -1 is UNKNOWN_SERVER_ERROR."""
 
     error_code: ClassVar[int] = -1
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if len(message) <= MAX_MESSAGE_SIZE else f"{message[:MAX_MESSAGE_SIZE]}..."
 
 
 class OffsetOutOfRangeError(KfastError):
