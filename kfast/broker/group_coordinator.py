@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from kfast.broker.group import Group, GroupState
 from kfast.broker.group_member import Joiner, JoinResult, Pending, SyncResult
@@ -36,6 +36,9 @@ from kfast.record.group_records import (
 from kfast.scheduler import Scheduler, Task
 
 logger = logging.getLogger(__name__)
+
+MAX_TEXT_SIZE: Final = 8000
+"""Characters of a name in the records of groups: in UTF-8 they fit the int16 that says its size."""
 
 TopicPartition = tuple[str, int]
 Result = TypeVar("Result", JoinResult, SyncResult)
@@ -83,8 +86,7 @@ class GroupCoordinator:
 
     def join(self, group_id: str, joiner: Joiner) -> JoinResult:
         """JoinGroup; waits for the other members."""
-        if not group_id:
-            raise InvalidGroupIdError("a group needs a name of at least one character")
+        _ensure_named(group_id)
         least, most = (self._config.get(f"group.{end}.session.timeout.ms") for end in ("min", "max"))
         if not least <= joiner.session_timeout_ms <= most:
             raise InvalidSessionTimeoutError(
@@ -254,8 +256,7 @@ class GroupCoordinator:
             return tuple(self._entries.values())
 
     def _find_member(self, group_id: str) -> _Entry:
-        if not group_id:
-            raise InvalidGroupIdError("a group needs a name of at least one character")
+        _ensure_named(group_id)
         entry = self._entries.get(group_id)
         if entry is None:
             raise UnknownMemberIdError(f"group {group_id} does not exist, so it has no members")
@@ -263,6 +264,8 @@ class GroupCoordinator:
 
     def _find_or_create(self, group_id: str, *, is_saved: bool = False) -> _Entry:
         """The group is about to write: the topic is made first, while no lock of a group is held."""
+        if len(group_id) > MAX_TEXT_SIZE:
+            raise InvalidGroupIdError(f"a group name of {len(group_id)} characters; {MAX_TEXT_SIZE} are allowed")
         self._topic.ensure_exists()
         with self._entries_lock:
             entry = self._entries.get(group_id)
@@ -296,3 +299,8 @@ class GroupCoordinator:
             if group_id in values:
                 restore(entry.group, values[group_id], self._now_ms())
             self._schedule_expiry(entry)
+
+
+def _ensure_named(group_id: str) -> None:
+    if not group_id:
+        raise InvalidGroupIdError("a group needs a name of at least one character")

@@ -25,9 +25,9 @@ from kio.schema.sync_group.v5 import response as sync_group_v5
 
 from kfast.broker.advertised import advertised_address
 from kfast.broker.group import GroupState
-from kfast.broker.group_coordinator import GroupDescription, TopicPartition
+from kfast.broker.group_coordinator import MAX_TEXT_SIZE, GroupDescription, TopicPartition
 from kfast.broker.group_member import Joiner
-from kfast.errors import KfastError, RecordTooLargeError
+from kfast.errors import InvalidRequestError, KfastError, RecordTooLargeError
 from kfast.record.group_records import OffsetCommitValue
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NO_THROTTLE: Final = datetime.timedelta(0)
 _MILLISECOND: Final = datetime.timedelta(milliseconds=1)
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 _CLASSIC: Final = "classic"
+_UUID_SIZE: Final = 37  # of a member's id, with the dash before it
 _NO_OFFSET: Final = OffsetCommitValue(-1)
 
 
@@ -98,6 +99,9 @@ def _joiner(request: Any, context: RequestContext) -> Joiner:
     session_timeout_ms = request.session_timeout // _MILLISECOND
     rebalance_timeout_ms = request.rebalance_timeout // _MILLISECOND
     client_id = header.client_id or ""
+    names = (client_id, request.group_instance_id or "", request.protocol_type, *(p.name for p in request.protocols))
+    if max(map(len, names)) > MAX_TEXT_SIZE - _UUID_SIZE:
+        raise InvalidRequestError(f"a name of {max(map(len, names))} characters in a JoinGroup")
     return Joiner(
         member_id=request.member_id,
         new_member_id=f"{request.group_instance_id or client_id}-{uuid.uuid4()}",

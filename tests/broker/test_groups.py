@@ -218,6 +218,15 @@ def test_a_refused_join_names_its_member_again(client: Client) -> None:
         assert client.join(version, protocols=()).error_code == 23
 
 
+def test_names_that_no_record_could_hold_are_refused(client: Client) -> None:
+    """A compact string may be longer than an int16 says, as records of groups and old versions do."""
+    long = "x" * 40_000
+    assert client.join(9, group_id=long).error_code == 24
+    assert client.join(9, protocol_type=long).error_code == 42
+    assert client.join(9, group_instance_id=long).error_code == 42
+    assert client.ask(ApiKey.LIST_GROUPS, 0).groups == ()
+
+
 def test_version_0_has_one_timeout_for_both(client: Client) -> None:
     client.join(0, session_timeout=datetime.timedelta(seconds=7))
     [member] = client.broker.groups.describe("g").metadata.members
