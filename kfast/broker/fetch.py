@@ -5,11 +5,13 @@ A fetch that finds too little waits for the logs it named, in its own thread, as
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, cast
 
-from kfast.errors import FetchSessionIdNotFoundError, KfastError, UnknownTopicIdError
+from kfast.errors import FetchSessionIdNotFoundError, KafkaStorageError, KfastError, UnknownTopicIdError
+from kfast.log.file_pool import default_limit
 from kfast.wire.fetch import (
     FetchPartition,
     FetchPartitionResponse,
@@ -25,10 +27,19 @@ if TYPE_CHECKING:
     from kfast.broker.broker import Broker
     from kfast.broker.context import RequestContext
     from kfast.log.log import Log
+    from kfast.log.results import FetchDataInfo
     from kfast.transfer.sender import Chunk
+
+logger = logging.getLogger(__name__)
 
 MAX_WAIT_MS = 30_000
 READ_COMMITTED = 1
+
+MAX_SLICES = default_limit() // 2
+"""In one response, an eighth of the descriptors there are: each keeps a file open until it is sent. Partitions beyond
+are answered with nothing, as when max_bytes is used up; clients ask for those first the next time."""
+
+_NOTHING = b""
 
 
 def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[Chunk]:
@@ -63,7 +74,7 @@ class DelayedFetch:
 
     def __init__(self, broker: Broker, logs: Iterable[Log]) -> None:
         self._broker = broker
-        self._logs = tuple(logs)
+        self._logs = frozenset(logs)  # a hostile request names one partition 100,000 times
         self._changed = threading.Condition()
         self._has_news = False
 
@@ -102,6 +113,7 @@ class _Reading:
         self._request = request
         self._left_bytes = min(request.max_bytes, broker.config.fetch_max_bytes)
         self._found_bytes = 0
+        self._slices_left = MAX_SLICES
         self._has_error = False
         self.logs: list[Log] = []
         self.response = FetchResponse([self._topic(topic) for topic in request.topics])
@@ -128,18 +140,16 @@ class _Reading:
             log = self._broker.log(topic, wanted.partition)
             self._broker.metadata.check_leader_epoch(topic, wanted.partition, wanted.current_leader_epoch)
             is_committed = self._request.isolation_level == READ_COMMITTED
-            data = log.read(
-                wanted.fetch_offset,
-                min(wanted.max_bytes, self._left_bytes),
-                up_to=log.last_stable_offset if is_committed else None,
-                min_one_batch=self._found_bytes == 0,
-            )
+            self.logs.append(log)
+            data = self._read(log, wanted, log.last_stable_offset if is_committed else None)
         except KfastError as error:
             self._has_error = True
             return FetchPartitionResponse(wanted.partition, error.error_code)
-        self.logs.append(log)
-        self._found_bytes += data.records.size
-        self._left_bytes = max(0, self._left_bytes - data.records.size)
+        records = data.records
+        if records.size:
+            self._found_bytes += records.size
+            self._left_bytes = max(0, self._left_bytes - records.size)
+            self._slices_left -= 1
         return FetchPartitionResponse(
             wanted.partition,
             0,
@@ -147,5 +157,15 @@ class _Reading:
             data.last_stable_offset,
             data.log_start_offset,
             () if is_committed else None,
-            data.records,
+            records if records.size else _NOTHING,  # which keeps no file open while the fetch waits for more
         )
+
+    def _read(self, log: Log, wanted: FetchPartition, up_to: int | None) -> FetchDataInfo:
+        try:
+            if self._slices_left:
+                max_bytes = min(wanted.max_bytes, self._left_bytes)
+                return log.read(wanted.fetch_offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
+            return log.read(wanted.fetch_offset, 0, up_to=up_to, min_one_batch=False)
+        except OSError as error:
+            logger.error("%s: reading from offset %d: %s", log.directory.name, wanted.fetch_offset, error)
+            raise KafkaStorageError(f"{log.directory.name}: {error.strerror}") from error
