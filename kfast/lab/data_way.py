@@ -109,8 +109,10 @@ def data_way(traffic: Traffic) -> DataWay:
 
 
 def _write_path(traffic: Traffic) -> tuple[Hop, ...]:
+    # What the broker receives while nothing is appended are consumers' requests, which take another way.
+    received = traffic.received_bytes_per_s if traffic.appended_bytes_per_s else 0.0
     return (
-        Hop("1.1", Station.PRODUCER, Station.APPLICATION, Mover.CPU, "recv()", traffic.received_bytes_per_s, "broker"),
+        Hop("1.1", Station.PRODUCER, Station.APPLICATION, Mover.CPU, "recv()", received, "broker"),
         Hop(
             "1.2",
             Station.APPLICATION,
@@ -135,7 +137,7 @@ def _read_path(traffic: Traffic) -> tuple[Hop, ...]:
             "2.1" if mode in COPYING_MODES else "3.1",
             Station.DISK,
             Station.PAGE_CACHE,
-            "readahead" if traffic.device_read_bytes_per_s != 0 else "page cache is warm",
+            "page cache is warm" if _is_little(traffic.device_read_bytes_per_s) else "readahead",
             traffic.device_read_bytes_per_s,
         ),
         Hop(
@@ -184,6 +186,11 @@ def _read_path(traffic: Traffic) -> tuple[Hop, ...]:
 def _device_hop(number: str, source: Station, target: Station, by: str, bytes_per_s: float | Unavailable) -> Hop:
     measured_by = None if isinstance(bytes_per_s, Unavailable) else "device"
     return Hop(number, source, target, Mover.DMA, by, bytes_per_s, measured_by)
+
+
+def _is_little(bytes_per_s: float | Unavailable) -> bool:
+    """What a whole device reads now and then for anybody: too little to be a log that is read."""
+    return not isinstance(bytes_per_s, Unavailable) and bytes_per_s < 1e6
 
 
 def copies_by_cpu(way: DataWay) -> int:

@@ -192,9 +192,11 @@ class ModeComparison:
 
     def _limit_words(self) -> str:
         limits = self.limits()
-        if limits == ["none"]:
+        names = [name for name in limits if name != "none"]
+        if not names:
             return "No resource was the limit."
-        return f"The limit was {' or '.join(limits)}."
+        tail = "; in some turns nothing was" if "none" in limits else ""
+        return f"The limit was {' or '.join(names)}{tail}."
 
 
 def _spread(label: str, values: Sequence[float]) -> str:

@@ -41,7 +41,7 @@ class Controls:
         self._show_notes()
         self.first_row = widgets.HBox(
             [self._with_note("batch_records"), self._with_note("copy_mode")],
-            layout=widgets.Layout(flex_flow="row wrap", width="100%"),
+            layout=widgets.Layout(flex_flow="row wrap"),
         )
         rest = [self._with_note(name) for name in self._widgets if name not in ("batch_records", "copy_mode")]
         self.more = widgets.Accordion([widgets.VBox(rest)], selected_index=None)
@@ -100,7 +100,9 @@ def _make_widgets(settings: Mapping[str, Any], copy_modes: Sequence[str]) -> dic
             options = [(label, value) for value, label in toggles[name].items()]
             made[name] = widgets.ToggleButtons(options=options, value=settings[name], **common)
             made[name].style.button_width = "auto"
-            made[name].layout.width = "max-content"
+            made[name].layout = widgets.Layout(
+                display="flex", flex_flow="row nowrap", align_items="baseline", width="max-content"
+            )
         elif name in sliders:
             options = [(_short(name, value), value) for value in sliders[name]]
             layout = widgets.Layout(width="340px")
@@ -120,7 +122,7 @@ def change_label(name: str, value: Any) -> str:
     if name in ("record_size", "fetch_bytes"):
         return f"{DESCRIPTIONS[name].split()[0].lower()} {size_text(value)}"
     if name == "consumer_count":
-        return f"{value} consumers"
+        return count_text(value, "consumer", "consumers")
     if name == "receive":
         return f"receiver {RECEIVERS[value]}"
     return {**WORKLOADS, **CLIENTS, **FLUSH_POLICIES}.get(value, str(value))
@@ -128,6 +130,10 @@ def change_label(name: str, value: Any) -> str:
 
 def _short(name: str, value: int) -> str:
     return size_text(value) if name in ("record_size", "fetch_bytes") else f"{value:,}"
+
+
+def count_text(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def size_text(size_bytes: int) -> str:
@@ -155,7 +161,7 @@ DESCRIPTIONS = {
 
 
 def _batch_words(values: Mapping[str, Any]) -> str:
-    words = f"{values['batch_records']:,} records of {size_text(values['record_size'])} a batch"
+    words = f"{count_text(values['batch_records'], 'record', 'records')} of {size_text(values['record_size'])} a batch"
     if values["client"] == "raw":
         words += "<br>raw client: the client's own cost for each record is left out"
     return words
@@ -176,7 +182,7 @@ WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "reread": "consumers read the log again and again, nothing is written",
         "both": "a producer writes while consumers read the log again and again",
     }[values["workload"]],
-    "consumer_count": lambda values: f"{values['consumer_count']} consumer processes",
+    "consumer_count": lambda values: count_text(values["consumer_count"], "consumer process", "consumer processes"),
     "fetch_bytes": lambda values: f"at most {size_text(values['fetch_bytes'])} an answer",
     "record_size": lambda values: f"{size_text(values['record_size'])} a record value",
     "compression": lambda values: f"batches compressed by the producer: {values['compression']}",

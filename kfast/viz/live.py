@@ -9,6 +9,7 @@ replaces its older run. What the thread raised is kept and raised again by `resu
 
 from __future__ import annotations
 
+import atexit
 import base64
 import threading
 import time
@@ -31,6 +32,14 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 _RUNNING: dict[str, LivePlot] = {}
 _RUNNING_LOCK = threading.Lock()
+
+
+@atexit.register
+def stop_all() -> None:
+    """End every run without a last frame, as the interpreter goes down and nobody could receive it."""
+    for plot in list(_RUNNING.values()):
+        plot.is_silent = True
+        plot.stop()
 
 
 class LiveRunError(RuntimeError):
@@ -85,6 +94,7 @@ class LivePlot:
         self.name = name
         self.limit_s = limit_s
         self.error: BaseException | None = None
+        self.is_silent = False
         self._source = source
         self._period_s = 1 / frames_per_s
         self._at_end = at_end
@@ -151,8 +161,9 @@ class LivePlot:
             self.error, end = error, End.FAILED
         try:
             self._source.finish(end, self.error)
-            self._send([True] * len(self.images))
-            self._at_end()
+            if not self.is_silent:
+                self._send([True] * len(self.images))
+                self._at_end()
         except BaseException as error:
             self.error = self.error or error
 
@@ -164,7 +175,7 @@ class LivePlot:
             if elapsed_s >= self.limit_s:
                 return End.LIMIT
             are_stale = self._source.step(elapsed_s)
-            if are_stale is not None:
+            if are_stale is not None and not self.is_silent:
                 self._send(are_stale)
             now_s = time.monotonic()
             due_s = max(due_s + self._period_s, now_s)  # late: the frame is dropped
@@ -177,7 +188,7 @@ class LivePlot:
 
     def _image(self, picture: Picture, renderer: FrameRenderer) -> widgets.Image:
         width, height = picture.figure.canvas.get_width_height()
-        layout = widgets.Layout(width="100%", max_width=f"{width}px", height="auto")
+        layout = widgets.Layout(width="auto", max_width=f"{width}px", height="auto")
         return widgets.Image(value=renderer.frame(), format="png", width=width, height=height, layout=layout)
 
     def _replace_older(self) -> None:

@@ -95,6 +95,6 @@ def _number(value: str, unit: str, size_px: int) -> str:
 
 
 def _html(name: str, value: str) -> widgets.HTML:
-    widget = widgets.HTML(value, layout=widgets.Layout(width="100%"))
+    widget = widgets.HTML(value)
     widget.add_class(f"kfast-{name}")
     return widget

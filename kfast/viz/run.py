@@ -67,12 +67,13 @@ class DashboardRun:
         self._show = show
         self._measuring = measuring
         self._lock = threading.Lock()
-        self._wants_comparison = False
+        self._wants_comparison = self._has_compared = False
         self._comparing: ComparisonRun[Any] | None = None
         self._workload: LiveWorkload | None = None
         self._samples: deque[Any] = deque()
         self._copy_mode = ""
         self._running = ""
+        self._batch_records = 0
         self._words_due_s = 0.0
         self.comparison: ModeComparison | None = None
         self.timeline = Timeline()
@@ -81,6 +82,7 @@ class DashboardRun:
         """Compare the copy modes from the next sample on."""
         with self._lock:
             self._wants_comparison = True
+            self._has_compared = False
 
     @property
     def is_comparing(self) -> bool:
@@ -90,16 +92,17 @@ class DashboardRun:
 
     @property
     def has_compared(self) -> bool:
-        """Whether a comparison was made, and none is wanted or under way."""
-        return self.comparison is not None and not self.is_comparing
+        """Whether a comparison was made, and what the controls stand at is shown again."""
+        return self._has_compared and not self.is_comparing
 
     def begin(self) -> None:
-        self.timeline, self.comparison = Timeline(), None
+        self.timeline, self.comparison, self._has_compared = Timeline(), None, False
         self._words_due_s = 0.0
         self._show.readout.status.value = "starting: a broker in a process of its own, a log to read, the clients"
         self._show.controls.take_changes()
         settings = self._show.controls.values
         self._copy_mode, self._running = settings["copy_mode"], settings["workload"]
+        self._batch_records = settings["batch_records"]
         self._workload = self._measuring.open_workload(settings)
         self._samples = deque([self._workload.sample()])
 
@@ -151,6 +154,8 @@ class DashboardRun:
             self._copy_mode = value
         if name == "workload":
             self._running = value
+        if name == "batch_records":
+            self._batch_records = value
         self._samples.clear()  # no rate is taken across a change
         self._samples.append(self._workload.sample())
         label = change_label(name, value) if label is None else label
@@ -200,7 +205,7 @@ class DashboardRun:
                 reading.consume_bytes_per_s / 1e6,
                 reading.cpu_s_per_gb,
                 self._copy_mode,
-                self._show.controls.values["batch_records"],
+                self._batch_records,
                 self._running,
             )
         )
@@ -228,10 +233,12 @@ class DashboardRun:
                 readout.show_words(sentences(way))
             if self.comparison is None and reading.elapsed_s >= WINDOW_S:
                 readout.show_finding(live_sentence(reading, self._copy_mode))
+            self._has_compared = self.comparison is not None and self._comparing is None
         return [self._show.time_figure.show(self.timeline), is_way_stale]
 
     def _status(self, elapsed_s: float) -> str:
         words = f"running: {elapsed_s:.0f} s of {self._measuring.limit_s:.0f} s, {style.mode_label(self._copy_mode)}"
+        words += f", {change_label('batch_records', self._batch_records)}"
         if self._comparing is not None:
             comparison = self._comparing.comparison
             words += f", comparing: turn {len(comparison.results) + 1} of {len(comparison.turns)}"

@@ -17,9 +17,9 @@ from matplotlib.text import Text
 
 from kfast.viz import style
 
-WIDTH_PX, HEIGHT_PX = 800, 340
+WIDTH_PX, HEIGHT_PX = 800, 310
 WINDOW_S = 30.0
-LABEL_LEVELS = 3
+LABEL_LEVELS = 2
 LABEL_CHARACTER_PX = 9.8
 
 
@@ -60,7 +60,7 @@ class TimeFigure:
         with style.context():
             self.figure = style.new_figure(WIDTH_PX, HEIGHT_PX)
             self._upper, self._lower = self.figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-            self.figure.subplots_adjust(left=0.092, right=0.985, top=0.80, bottom=0.145, hspace=0.34)
+            self.figure.subplots_adjust(left=0.092, right=0.985, top=0.855, bottom=0.15, hspace=0.36)
             self._prepare_axes()
             self._produce = self._line(self._upper, "produce", style.BLACK, "-")
             self._consume = self._line(self._upper, "consume", style.BLUE, "--")
@@ -91,7 +91,7 @@ class TimeFigure:
 
     def _prepare_axes(self) -> None:
         for axes in (self._upper, self._lower):
-            axes.set(xlim=(0, self._window_s or 1), ylim=(0, 1))
+            axes.set(xlim=(0, self._window_s or 1), ylim=(0, 0.01))
             axes.tick_params(labelsize=10.5, color=style.GREY)
             axes.locator_params(axis="y", nbins=4)
         self._upper.set_ylabel("MB/s")

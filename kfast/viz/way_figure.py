@@ -19,7 +19,7 @@ from kfast.lab.data_way import DataWay, Hop, Mover, Station, copies_by_cpu
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
 
-WIDTH_PX, HEIGHT_PX = 800, 530
+WIDTH_PX, HEIGHT_PX = 800, 504
 MAX_THICKNESS_PX = 34.0
 MIN_THICKNESS_PX = 2.0
 HEAD_PX = 13.0
@@ -36,7 +36,7 @@ SKIPPED_COLOR = "#D0D4D8"
 SKIPPED_TEXT_COLOR = "#767B80"
 
 BOX_WIDTH, BOX_HEIGHT = 120, 48
-WRITE_Y, READ_Y, APPLICATION_Y = 405, 216, 116
+WRITE_Y, READ_Y, APPLICATION_Y = 385, 203, 106
 LINE_PX = 19
 TEXT_PX, SMALL_TEXT_PX, TITLE_PX = 15, 14.5, 16
 ARROW_SIDE_PX = 28  # half of the thickest arrow with its head, and a little air
@@ -119,8 +119,8 @@ class WayFigure:
             self._arrows = {slot: self._arrow() for slot in slots}
             self._texts = {slot: self._lines_of_text(PLACES[slot]) for slot in slots}
             self._durability = self._text(WIDTH_PX - 12, WRITE_Y - BOX_HEIGHT / 2 - 18, "", TEXT_PX - 0.5, "right")
-            self._read_title = self._text(12, READ_Y + 106, "", TITLE_PX, weight="bold")
-            self._scale_text = self._text(64, 53, "", TEXT_PX)
+            self._read_title = self._text(12, READ_Y + 103, "", TITLE_PX, weight="bold")
+            self._scale_text = self._text(64, 47, "", TEXT_PX)
             self._scale_bytes_per_s = MIN_SCALE_BYTES_PER_S
 
     def moving(self) -> Sequence[Artist]:
@@ -175,7 +175,7 @@ class WayFigure:
 
     def _draw_legend(self) -> None:
         axes = self._axes
-        axes.add_patch(Rectangle((12, 53 - MAX_THICKNESS_PX / 2), 44, MAX_THICKNESS_PX, color=style.GREY, lw=0))
+        axes.add_patch(Rectangle((12, 47 - MAX_THICKNESS_PX / 2), 44, MAX_THICKNESS_PX, color=style.GREY, lw=0))
         x = 212
         for name, color, is_dashed in (
             ("CPU copy", style.CPU_COLOR, False),
@@ -183,11 +183,11 @@ class WayFigure:
             ("inferred", style.BLACK, True),
             ("skipped", SKIPPED_COLOR, False),
         ):
-            axes.plot([x, x + 30], [53, 53], color=color, lw=1.6 if is_dashed else 6, ls="--" if is_dashed else "-")
-            self._text(x + 37, 53, name, TEXT_PX)
+            axes.plot([x, x + 30], [47, 47], color=color, lw=1.6 if is_dashed else 6, ls="--" if is_dashed else "-")
+            self._text(x + 37, 47, name, TEXT_PX)
             x += 148
         sources = "measured by broker, client: their own counters; device: /proc/diskstats, the whole device"
-        self._text(12, 16, sources, SMALL_TEXT_PX, color=style.GREY)
+        self._text(12, 13, sources, SMALL_TEXT_PX, color=style.GREY)
 
     def _box(self, x: float, y: float, name: str, width: float = BOX_WIDTH) -> None:
         corner = (x - width / 2, y - BOX_HEIGHT / 2)

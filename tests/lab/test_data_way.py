@@ -60,6 +60,11 @@ def test_write_path_and_what_measured_it():
     assert (way.unflushed_bytes, way.dirty_bytes) == (7, 9)
 
 
+def test_requests_of_consumers_are_not_what_a_producer_sends():
+    way = data_way(read_traffic("sendfile", received_bytes_per_s=300e3))
+    assert way.hop(Station.PRODUCER, Station.APPLICATION).bytes_per_s == 0
+
+
 def test_only_the_hop_by_reference_is_inferred():
     for copy_mode in ("read_send", "sendfile"):
         way = data_way(read_traffic(copy_mode))
@@ -76,7 +81,7 @@ def test_a_counter_that_is_missing_is_no_zero():
 
 def test_a_warm_page_cache_is_named():
     assert "warm" in data_way(read_traffic("sendfile")).hop(Station.DISK, Station.PAGE_CACHE).by
-    cold = data_way(read_traffic("sendfile", device_read_bytes_per_s=5.0))
+    cold = data_way(read_traffic("sendfile", device_read_bytes_per_s=5e6))
     assert "warm" not in cold.hop(Station.DISK, Station.PAGE_CACHE).by
 
 

@@ -102,3 +102,7 @@ def test_limits_name_the_most_frequent_first():
     comparison.results[0] = TurnResult(first.turn, 0.5, first.broker_cpu_s, 10**9, 10**9, "broker CPU")
     assert comparison.limits() == ["consumer CPU", "broker CPU"]
     assert comparison.sentence().endswith("The limit was consumer CPU or broker CPU.")
+    second = comparison.results[1]
+    comparison.results[1] = TurnResult(second.turn, 0.5, second.broker_cpu_s, 10**9, 10**9, "none")
+    assert comparison.sentence().endswith("The limit was consumer CPU or broker CPU; in some turns nothing was.")
+    assert compared(clear_effect, limited_by="none").sentence().endswith("No resource was the limit.")

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from kfast.viz import style
-from kfast.viz.live import WIDGET_VIEW, End, LiveOutput, LivePlot, LiveRunError
+from kfast.viz.live import WIDGET_VIEW, End, LiveOutput, LivePlot, LiveRunError, stop_all
 
 PATIENCE_S = 20.0
 
@@ -88,6 +88,24 @@ def test_it_ends_by_itself(make_plot):
     assert plot.steps.end is End.LIMIT
     assert plot.steps.calls[0] == "begin"
     assert plot.steps.calls[-1] == "finish"
+
+
+def test_no_run_outlives_the_interpreter(make_plot):
+    plots = [make_plot(name="one"), make_plot(name="another")]
+    for plot in plots:
+        plot.start()
+    stop_all()
+    assert not any(plot.is_running for plot in plots)
+    assert all(plot.steps.calls[-1] == "finish" for plot in plots)
+
+
+def test_a_silent_run_sends_no_frame(make_plot):
+    plot = make_plot(limit_s=0.05)
+    before = plot.images[0].value
+    plot.is_silent = True
+    plot.start()
+    plot.wait(timeout_s=PATIENCE_S)
+    assert plot.images[0].value == before
 
 
 def test_start_leaves_a_running_one_alone_and_begins_again_after_the_end(make_plot):
@@ -183,4 +201,4 @@ def test_the_saved_output_holds_view_picture_and_words(make_plot):
 
 def test_pictures_have_a_fixed_size_that_shrinks_with_a_narrow_page(make_plot):
     image = make_plot().images[0]
-    assert (image.layout.width, image.layout.max_width) == ("100%", "80px")
+    assert (image.layout.width, image.layout.max_width) == ("auto", "80px")
