@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kfast.errors import InvalidRecordError, InvalidRequiredAcksError, InvalidTopicError, KfastError
+from kfast.errors import (
+    InvalidRecordError,
+    InvalidRequiredAcksError,
+    InvalidTopicError,
+    KafkaStorageError,
+    KfastError,
+)
 from kfast.log.config import NEVER
 from kfast.record.layout import ATTRIBUTES_POSITION, CONTROL_MASK, HEADER_SIZE, LENGTH_POSITION, LOG_OVERHEAD
 from kfast.wire.produce import (
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from kfast.transfer.sender import Chunk
 
 _ACKS = (-1, 0, 1)
+logger = logging.getLogger(__name__)
+
 _BATCH_LENGTH = struct.Struct(">i")
 _ATTRIBUTES = struct.Struct(">h")
 
@@ -60,6 +69,8 @@ def _append(
             context.before_wait()  # an fsync takes as long as a long poll
         info = log.append(records, leader_epoch=broker.metadata.leader_epoch(topic, data.partition))
     except KfastError as error:
+        if isinstance(error, KafkaStorageError):
+            logger.error("%s-%d: %s", topic, data.partition, error)
         return ProducePartitionResponse(data.partition, error.error_code, error_message=str(error))
     context.metrics.appended_bytes += len(records)
     return ProducePartitionResponse(
