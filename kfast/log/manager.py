@@ -197,7 +197,8 @@ class LogManager:
             try:
                 count += log.delete_old_segments()
             except (KafkaStorageError, OSError) as error:
-                logger.warning("retention of %r failed: %s", log, error)
+                if log in self.logs:  # else it was deleted meanwhile
+                    logger.warning("retention of %r failed: %s", log, error)
         return count
 
     def write_checkpoints(self) -> None:

@@ -14,6 +14,7 @@ from kfast.clock import ManualClock
 from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE, read_partition_metadata
 from kfast.log.config import LogConfig
+from kfast.log.log import Log
 from kfast.log.manager import CHECKPOINT_INTERVAL_MS, RETENTION_CHECK_INTERVAL_MS, LogManager
 from kfast.scheduler import Scheduler
 
@@ -240,6 +241,17 @@ def test_one_logs_trouble_does_not_stop_the_others(
     clock.advance(10)
     assert manager.delete_old_segments() == 1
     assert "retention of Log('orders-0'" in caplog.text
+
+
+def test_a_log_that_is_deleted_during_retention_is_no_trouble(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID)
+    retention = Log.delete_old_segments
+    monkeypatch.setattr(Log, "delete_old_segments", lambda log: manager.delete("orders", 0) or retention(log))
+    assert manager.delete_old_segments() == 0
+    assert not caplog.text
 
 
 def test_a_directory_that_cannot_be_made_is_a_storage_error(open_manager: OpenManager) -> None:
