@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kfast.child_process import ChildError
-from kfast.lab.mode_comparison import LABELS
+from kfast.lab.lab_directory import lab_parent
 from kfast.lab.sample import Sample
 from kfast.lab.workload import Workload
 from kfast.lab.workload_settings import WorkloadSettings
+from kfast.transfer.capability import probe
 
 ROUNDS = 3
 MOVED_BYTES = 16 << 20
@@ -38,8 +39,10 @@ class Switching:
         return not self.failure and self.consumed_bytes > 0
 
 
-def switch_while_reading(copy_modes: Sequence[str] = tuple(LABELS), rounds: int = ROUNDS) -> Switching:
-    """Let every mode move MOVED_BYTES in mid-stream, `rounds` times. A fraction of a second of load a round."""
+def switch_while_reading(copy_modes: Sequence[str] | None = None, rounds: int = ROUNDS) -> Switching:
+    """Let every mode that works here move MOVED_BYTES in mid-stream, `rounds` times, in a fraction of a second each."""
+    if copy_modes is None:
+        copy_modes = [mode for mode, capability in probe(lab_parent()).items() if capability.is_available]
     copied = dict.fromkeys(copy_modes, 0)
     sent = dict.fromkeys(copy_modes, 0)
     switch_count = consumed_bytes = 0

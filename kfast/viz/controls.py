@@ -12,9 +12,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from kfast.lab.sizes import KIB, size_text
 from kfast.viz import style
 
-KIB = 1024
 BATCH_RECORDS = tuple(2**power for power in range(15))
 RECORD_SIZES = (10, 100, KIB, 10 * KIB)
 FETCH_SIZES = tuple(2**power for power in range(12, 25, 2))
@@ -134,16 +134,6 @@ def _short(name: str, value: int) -> str:
 
 def count_text(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
-
-
-def size_text(size_bytes: int) -> str:
-    """Bytes as people read them: 100 B, 4 KiB, 1.6 MiB."""
-    if size_bytes < KIB:
-        return f"{size_bytes} B"
-    for unit, size in (("GiB", KIB**3), ("MiB", KIB**2), ("KiB", KIB)):
-        if size_bytes >= size:
-            return f"{size_bytes / size:.3g} {unit}"
-    raise AssertionError(size_bytes)
 
 
 DESCRIPTIONS = {

@@ -1,17 +1,20 @@
 """What the dashboard says in words and figures. Written by the renderer thread only; colours are the reader's theme's.
 
-Each part has a CSS class, kfast-numbers, kfast-limit, kfast-finding, kfast-status and kfast-words, so that a test in a
-browser reads what a reader reads.
+Each part has a CSS class, kfast-numbers, -limit, -finding, -status, -place and -words, so that a test in a browser reads
+what a reader reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 import ipywidgets as widgets
 
+from kfast.lab.lab_directory import MAX_SIZE_BYTES
 from kfast.lab.reading import Reading
+from kfast.lab.sizes import size_text
 from kfast.viz import style
 
 NOTHING_YET = "–"
@@ -27,10 +30,16 @@ class Readout:
         self.status = widgets.Label("not started")
         self.status.add_class("kfast-status")
         self.words = _html("words", "")
+        self.place = _html("place", "")
 
     def show(self, reading: Reading, copy_mode: str) -> None:
         self.numbers.value = numbers_html(reading, copy_mode)
         self.limit.value = paragraph(limit_sentence(reading))
+
+    def show_place(self, directory: Path) -> None:
+        """Where the log lies: on a disk, bounded, and not for long."""
+        bound = f"never more than {size_text(MAX_SIZE_BYTES)} or a tenth of the free space, removed at the end"
+        self.place.value = paragraph(f"The log of this run lies in {directory}: {bound}.")
 
     def show_finding(self, sentence: str) -> None:
         """Set the sentence, if it is a new one: a screen reader reads it out whenever it is set."""

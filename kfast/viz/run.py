@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from kfast.errors import KfastError
@@ -30,6 +31,9 @@ COMPARED_WORKLOAD = "reread"
 
 class LiveWorkload(Protocol):
     """What the dashboard needs of a workload; `kfast.lab.workload.Workload` is one."""
+
+    @property
+    def directory(self) -> Path: ...
 
     def set(self, **settings: Any) -> None: ...
 
@@ -75,6 +79,7 @@ class DashboardRun:
         self._running = ""
         self._batch_records = 0
         self._words_due_s = 0.0
+        self.on_compared: Callable[[], None] = lambda: None
         self.comparison: ModeComparison | None = None
         self.timeline = Timeline()
 
@@ -104,6 +109,7 @@ class DashboardRun:
         self._copy_mode, self._running = settings["copy_mode"], settings["workload"]
         self._batch_records = settings["batch_records"]
         self._workload = self._measuring.open_workload(settings)
+        self._show.readout.show_place(self._workload.directory)
         self._samples = deque([self._workload.sample()])
 
     def step(self, elapsed_s: float) -> Sequence[bool] | None:
@@ -233,7 +239,9 @@ class DashboardRun:
                 readout.show_words(sentences(way))
             if self.comparison is None and reading.elapsed_s >= WINDOW_S:
                 readout.show_finding(live_sentence(reading, self._copy_mode))
-            self._has_compared = self.comparison is not None and self._comparing is None
+            if self.comparison is not None and self._comparing is None and not self._has_compared:
+                self._has_compared = True
+                self.on_compared()
         return [self._show.time_figure.show(self.timeline), is_way_stale]
 
     def _status(self, elapsed_s: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ class FakeWorkload:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = dict(settings)
+        self.directory = Path("/lab/here")
         self.changes: list[dict[str, Any]] = []
         self.is_stopped = False
         self.failure: Exception | None = None

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from kfast.viz.controls import BATCH_RECORDS, Controls, change_label, size_text
+from kfast.viz.controls import BATCH_RECORDS, Controls, change_label
 from kfast.viz.dashboard import DEFAULTS
 
 MODES = ("read_send", "mmap_send", "sendfile", "splice")
@@ -101,8 +101,3 @@ def test_a_mode_this_machine_does_not_have_is_not_offered():
 )
 def test_labels_of_changes_are_short(name, value, label):
     assert change_label(name, value) == label
-
-
-@pytest.mark.parametrize(("size", "words"), [(10, "10 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (4 << 20, "4 MiB")])
-def test_sizes_as_people_read_them(size, words):
-    assert size_text(size) == words

@@ -1,5 +1,7 @@
 import pytest
 
+from kfast.lab.mode_comparison import ComparisonPlan
+from kfast.viz import dashboard as dashboards
 from kfast.viz.controls import WORDS
 from kfast.viz.dashboard import DEFAULTS, Dashboard
 from kfast.viz.live import WIDGET_VIEW, LiveRunError
@@ -8,11 +10,19 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def dashboard(open_workload, read, monkeypatch):
+def dashboard(open_workload, read, short_turns, monkeypatch):
     monkeypatch.setenv("KFAST_FAST", "1")
     dashboard = Dashboard(open_workload=open_workload, read=read, seed=1, limit_s=PATIENCE_S)
     yield dashboard
     dashboard.stop()
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    for name in ("PLAN", "FAST_PLAN"):
+        monkeypatch.setattr(dashboards, name, ComparisonPlan(rounds=2, settle_s=0.0, measure_s=0.1))
+    for name in ("FRAMES_PER_S", "FAST_FRAMES_PER_S"):
+        monkeypatch.setattr(dashboards, name, 200.0)
 
 
 def press(dashboard, name):
@@ -33,8 +43,21 @@ def test_comparison_by_code(dashboard):
     dashboard.compare_modes()
     dashboard.wait(PATIENCE_S)
     assert dashboard.result().comparison.is_complete
-    assert dashboard.is_running
     dashboard.wait(PATIENCE_S)  # is over, so this does not wait
+
+
+def test_a_short_run_ends_with_its_comparison(dashboard):
+    dashboard.compare_modes()
+    wait_for(dashboard, lambda: not dashboard.is_running)
+    assert dashboard.result().comparison.is_complete
+
+
+def test_a_full_run_goes_on_after_its_comparison(open_workload, read, monkeypatch):
+    monkeypatch.delenv("KFAST_FAST", raising=False)
+    dashboard = Dashboard(open_workload=open_workload, read=read, limit_s=PATIENCE_S)
+    dashboard.compare_modes()
+    dashboard.wait(PATIENCE_S)
+    assert dashboard.is_running
     dashboard.stop()
     assert not dashboard.is_running
 

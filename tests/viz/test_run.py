@@ -85,6 +85,7 @@ def test_numbers_limit_and_words_are_shown(driver):
     assert "Limit: consumer CPU." in readout.limit.value
     assert "consumer 0.95" in readout.limit.value
     assert "by reference" in readout.words.value
+    assert "lies in /lab/here: never more than 2 GiB" in readout.place.value
     assert "sendfile: 0.30 broker CPU seconds per GB" in driver.finding
     assert readout.status.value.startswith("running: 2 s of 120 s, sendfile")
 
