@@ -8,6 +8,7 @@ It listens before it does anything else, so a client that connects early waits i
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ class Broker:
         self.delayed_fetches: set[DelayedFetch] = set()
         self.is_stopping = False
         self._lock = threading.Lock()
+        self.turns = threading.Lock() if getattr(sys, "_is_gil_enabled", lambda: True)() else None
         self._groups: GroupCoordinator | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._server = server or Server(*parse_listen(listen))

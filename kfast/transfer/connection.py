@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 
 from kfast.transfer.counters import TransferCounters
-from kfast.transfer.sender import Chunk, Sender, TransferSettings
+from kfast.transfer.sender import Bytes, Chunk, Sender, TransferSettings
 
 IDLE_TIMEOUT_S = 600.0  # Kafka's connections.max.idle.ms: a peer that sends or takes nothing for so long is gone
 
@@ -62,6 +62,10 @@ class Connection:
         except BaseException:
             self.shutdown()
             raise
+
+    def send_now(self, chunks: list[Bytes]) -> list[Bytes]:
+        """Send as much of `chunks` as the socket takes without waiting; return the rest. Raises ConnectionError."""
+        return self._sender.send_now(chunks)
 
     def shutdown(self) -> None:
         """End both directions: a thread waiting in recv_into gets 0, one waiting in send_chunks BrokenPipeError."""

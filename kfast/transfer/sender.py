@@ -15,7 +15,8 @@ from kfast.transfer.counters import TransferCounters
 from kfast.transfer.modes import COPY_MODES, CPU_COPIES
 from kfast.transfer.scratch import Scratch
 
-Chunk = bytes | bytearray | memoryview | FileSlice
+Bytes = bytes | bytearray | memoryview
+Chunk = Bytes | FileSlice
 
 DEFAULT_CHUNK_SIZE = 1 << 20
 IOV_MAX = 1024  # the most buffers one sendmsg takes: <limits.h> of Linux and macOS
@@ -55,7 +56,7 @@ class Sender:
         KafkaStorageError when a file ended before its slice did.
         """
         sent = 0
-        gathered: list[bytes | bytearray | memoryview] = []
+        gathered: list[Bytes] = []
         try:
             for chunk in chunks:
                 if not isinstance(chunk, FileSlice):
@@ -67,6 +68,16 @@ class Sender:
         except BlockingIOError as error:
             raise TimeoutError(f"the peer took no byte until the send timed out, after {sent} bytes or more") from error
 
+    def send_now(self, chunks: list[Bytes]) -> list[Bytes]:
+        """Send as much of `chunks` as the socket takes without waiting; return the rest."""
+        self._scratch.syscalls += 1
+        try:
+            sent = self._socket.sendmsg(chunks[:IOV_MAX], (), sockets.MSG_DONTWAIT)
+        except BlockingIOError:
+            return chunks
+        self._inline_bytes += sent
+        return _after(chunks, sent)
+
     def _send_slice(self, chunk: FileSlice, settings: TransferSettings) -> int:
         mode = settings.copy_mode
         moved = COPY_MODES[mode](self._socket, chunk, settings.chunk_size, self._scratch)
@@ -75,7 +86,7 @@ class Sender:
         self._cpu_copied_bytes += CPU_COPIES[mode] * moved
         return moved
 
-    def _send_gathered(self, chunks: list[bytes | bytearray | memoryview], flags: int) -> int:
+    def _send_gathered(self, chunks: list[Bytes], flags: int) -> int:
         sent = 0
         while len(chunks) > IOV_MAX:
             sent += self._send_vector(chunks[:IOV_MAX], MSG_MORE)
@@ -85,7 +96,7 @@ class Sender:
         self._inline_bytes += sent
         return sent
 
-    def _send_vector(self, chunks: list[bytes | bytearray | memoryview], flags: int) -> int:
+    def _send_vector(self, chunks: list[Bytes], flags: int) -> int:
         size = remaining = sum(map(len, chunks))
         while remaining:
             sent = self._socket.sendmsg(chunks, (), flags)
@@ -99,7 +110,7 @@ class Sender:
         self._scratch.close()
 
 
-def _after(chunks: list[bytes | bytearray | memoryview], size: int) -> list[bytes | bytearray | memoryview]:
+def _after(chunks: list[Bytes], size: int) -> list[Bytes]:
     """What is left of `chunks` behind their first `size` bytes."""
     for index, chunk in enumerate(chunks):
         if size < len(chunk):

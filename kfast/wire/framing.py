@@ -62,9 +62,11 @@ def next_frame(buffer: bytes | bytearray | memoryview, start: int, end: int, max
     Raises MalformedFrameError if the announced size is negative or above `max_size` (socket.request.max.bytes).
     """
     size = announced_size(buffer, start, end, max_size)
-    if size is None or start + SIZE_PREFIX + size > end:
+    if size is None:
         return None
-    return Frame(start + SIZE_PREFIX, start + SIZE_PREFIX + size)
+    frame_start = start + SIZE_PREFIX
+    frame_end = frame_start + size
+    return Frame(frame_start, frame_end) if frame_end <= end else None
 
 
 def parse_request_header(frame: memoryview) -> RequestHeader:

@@ -25,6 +25,7 @@ _ACKS_TIMEOUT = struct.Struct(">hi")
 _FRAME_HEAD = struct.Struct(">ii")
 _RESULT_V3 = struct.Struct(">ihqq")
 _RESULT_V5 = struct.Struct(">ihqqq")
+_NO_RECORD_ERRORS = (b"\x00\x00\x00\x00\xff\xff", b"\x01\x00")  # legacy, flexible: no items, no message
 
 
 class ProducePartition(NamedTuple):
@@ -134,13 +135,16 @@ def write_produce_response(version: int, correlation_id: int, response: ProduceR
     for name, _, partitions in response.topics:
         write_string(name, out)
         write_count(len(partitions), out)
-        for result in partitions:
+        for partition, error_code, base_offset, append_time_ms, start_offset, record_errors, message in partitions:
             if version >= 5:
-                out += _RESULT_V5.pack(*result[:5])
+                out += _RESULT_V5.pack(partition, error_code, base_offset, append_time_ms, start_offset)
             else:
-                out += _RESULT_V3.pack(*result[:4])
+                out += _RESULT_V3.pack(partition, error_code, base_offset, append_time_ms)
             if version >= 8:
-                _write_record_errors(result, flexible, out)
+                if record_errors or message is not None:
+                    _write_record_errors(record_errors, message, flexible, out)
+                else:
+                    out += _NO_RECORD_ERRORS[flexible]
             if flexible:
                 out.append(0)
         if flexible:
@@ -152,18 +156,17 @@ def write_produce_response(version: int, correlation_id: int, response: ProduceR
     return out
 
 
-def _write_record_errors(result: ProducePartitionResponse, flexible: bool, out: bytearray) -> None:
-    if not result.record_errors and result.error_message is None:  # nearly always
-        out += b"\x01\x00" if flexible else b"\x00\x00\x00\x00\xff\xff"
-        return
+def _write_record_errors(
+    record_errors: Sequence[RecordError], error_message: str | None, flexible: bool, out: bytearray
+) -> None:
     write_string = fields.write_compact_nullable_string if flexible else fields.write_nullable_string
-    (fields.write_compact_count if flexible else fields.write_count)(len(result.record_errors), out)
-    for batch_index, message in result.record_errors:
+    (fields.write_compact_count if flexible else fields.write_count)(len(record_errors), out)
+    for batch_index, message in record_errors:
         out += fields.INT32.pack(batch_index)
         write_string(message, out)
         if flexible:
             out.append(0)
-    write_string(result.error_message, out)
+    write_string(error_message, out)
 
 
 def write_produce_request(

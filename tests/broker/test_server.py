@@ -5,13 +5,16 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import kfast
 from kfast.broker.server import FIRST_BUFFER_SIZE, KEPT_BUFFER_SIZE, Server
+from kfast.record.builder import RecordBatchBuilder
 from kfast.wire.api_versions import ApiKey, ApiVersionsRequest, read_api_versions_response, write_api_versions_request
 from kfast.wire.framing import frame_request
+from kfast.wire.produce import ProducePartition, ProduceRequest, ProduceTopic, write_produce_request
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +227,58 @@ def test_connections_over_loopback_are_not_paced_by_bbr(host: str, is_spared: bo
 
     with socket.socket() as untouched, Server(host, 0)._listener as listener:
         assert congestion_control(listener) == (b"reno" if is_spared else congestion_control(untouched))
+
+
+def produce_frames(topic: str, count: int, correlation: int = 0) -> bytes:
+    builder = RecordBatchBuilder()
+    builder.append(None, b"x" * 100, 1)
+    data = ProduceTopic(topic, None, [ProducePartition(0, memoryview(builder.build()))])
+    request = ProduceRequest(None, -1, 1000, [data])
+    return b"".join(
+        bytes(chunk)
+        for number in range(count)
+        for chunk in write_produce_request(9, correlation + number, "test", request)
+    )
+
+
+@pytest.fixture
+def topic(broker: kfast.Broker, request: pytest.FixtureRequest) -> str:
+    """The name of a topic for this test alone."""
+    return broker.metadata.create_topic(request.node.name, 1).name
+
+
+def test_a_producer_that_vanishes_gives_its_turn_up(broker: kfast.Broker, topic: str) -> None:
+    for _ in range(20):
+        with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave by a reset
+            peer.sendall(produce_frames(topic, 200))
+    with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+        peer.sendall(produce_frames(topic, 1, correlation=77))
+        assert correlation_id(receive_frame(peer)) == 77
+
+
+def test_a_producer_that_reads_no_answers_does_not_hold_up_another(broker: kfast.Broker, topic: str) -> None:
+    with socket.socket() as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.connect((broker.host, broker.port))
+        stuck.setblocking(False)
+        frames = memoryview(produce_frames(topic, 1000))
+        filled = 0
+        with contextlib.suppress(BlockingIOError):  # raised once the broker waits for us and both buffers are full
+            while filled < 100 << 20:
+                filled += stuck.send(frames)
+        with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+            peer.sendall(produce_frames(topic, 1, correlation=78))
+            assert correlation_id(receive_frame(peer)) == 78
+
+
+def test_producers_in_turns_get_each_answer_once_and_in_order(broker: kfast.Broker, topic: str) -> None:
+    def produce(first: int) -> list[int]:
+        with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+            peer.sendall(produce_frames(topic, 300, correlation=first))
+            return [correlation_id(receive_frame(peer)) for _ in range(300)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answered = list(pool.map(produce, range(0, 4000, 1000)))
+    assert answered == [list(range(first, first + 300)) for first in range(0, 4000, 1000)]
+    assert broker.log(topic, 0).log_end_offset == 1200
