@@ -21,7 +21,6 @@ from kfast.broker.metadata_log import MetadataLog
 from kfast.broker.metrics import Metrics
 from kfast.broker.server import Server
 from kfast.clock import Clock, SystemClock
-from kfast.errors import UnknownTopicOrPartitionError
 from kfast.log.manager import LogManager
 from kfast.record.metadata_records import BROKER_RESOURCE
 from kfast.scheduler import Scheduler
@@ -144,11 +143,9 @@ class Broker:
         return self._groups
 
     def log(self, topic: str, partition: int) -> Log:
-        """Return a partition's log. Raises UnknownTopicOrPartitionError."""
+        """Return a partition's log. Raises UnknownTopicOrPartitionError, KafkaStorageError."""
         log = self.logs.get(topic, partition)
-        if log is None:
-            raise UnknownTopicOrPartitionError(f"there is no partition {topic}-{partition}")
-        return log
+        return self.metadata.open_log(topic, partition) if log is None else log
 
     def stop(self) -> None:
         """Stop as SIGTERM does: end the connections, flush every log, write the checkpoints. Twice does no harm."""

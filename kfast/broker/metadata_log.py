@@ -186,6 +186,19 @@ class MetadataLog:
             for number in topic.partitions:
                 self._logs.delete(name, number)
 
+    def open_log(self, topic: str, partition: int) -> Log:
+        """Make the log of a partition that has none: when the topic was created the disk was full, say.
+
+        Raises UnknownTopicOrPartitionError, KafkaStorageError.
+        """
+        self._partition(topic, partition)  # without the lock: peers ask for what there is not
+        with self._lock:
+            self._partition(topic, partition)
+            self._create_logs(self.image, topic)
+            log = self._logs.get(topic, partition)
+            assert log is not None
+            return log
+
     def alter_configs(self, resource_type: int, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic or broker, or with None remove them; logs follow at once."""
         with self._lock:

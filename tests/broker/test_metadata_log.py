@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from kfast.broker.metadata_replay import replay
 from kfast.clock import ManualClock
 from kfast.errors import (
     FencedLeaderEpochError,
+    KafkaStorageError,
     LogDirectoryError,
     TopicAlreadyExistsError,
     UnknownLeaderEpochError,
@@ -124,6 +127,24 @@ def test_a_topic_created_again_begins_empty_under_a_new_id(tmp_path: Path) -> No
         assert second.topic_id != first.topic_id
         assert metadata._logs.get("events", 0).log_end_offset == 0
         assert metadata.topic_name(first.topic_id) is None
+
+
+def test_a_log_that_could_not_be_made_is_made_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with opened(tmp_path) as metadata:
+        monkeypatch.setattr(LogManager, "_open", full)
+        for attempt in (lambda: metadata.create_topic("events", 2), lambda: metadata.open_log("events", 1)):
+            with pytest.raises(KafkaStorageError, match="No space left"):
+                attempt()
+        monkeypatch.undo()
+        assert metadata.topic("events") is not None
+        assert metadata.open_log("events", 1) is metadata._logs.get("events", 1)
+        with pytest.raises(UnknownTopicOrPartitionError, match="events-2"):
+            metadata.open_log("events", 2)
 
 
 def test_unknown_topics_are_named(tmp_path: Path) -> None:
