@@ -67,6 +67,7 @@ class MetadataDelta:
         self._configs = dict(image.configs)
         self._features = dict(image.features)
         self._next_producer_id = image.next_producer_id
+        self.removed_topic_ids: set[uuid.UUID] = set()
 
     def apply(self, record: MetadataRecord) -> None:
         """Take one record in. Kinds that mean nothing here are passed over, those that must not be lost are refused."""
@@ -83,6 +84,7 @@ class MetadataDelta:
             case RemoveTopicRecord():
                 name = self._name_of(record.topic_id)
                 del self._topics[name], self._topic_names[record.topic_id]
+                self.removed_topic_ids.add(record.topic_id)
                 self._partitions.pop(name, None)
                 self._configs.pop((TOPIC_RESOURCE, name), None)
             case ConfigRecord():

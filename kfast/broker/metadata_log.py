@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Self
 
@@ -104,7 +104,7 @@ class MetadataLog:
             metadata._write(AbortTransactionRecord("its writer stopped before its end"))
         if "metadata.version" not in replayed.image.features:
             metadata.image = metadata._write(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
-        metadata._open_partitions()
+        metadata._open_partitions(replayed.removed_topic_ids)
         return metadata
 
     @property
@@ -263,8 +263,11 @@ class MetadataLog:
             if log is not None and log.config != config:
                 log.update_config(config)
 
-    def _open_partitions(self) -> None:
-        """Open every partition's log, making those that are missing, and report directories nobody knows of."""
+    def _open_partitions(self, removed_topic_ids: Set[uuid.UUID]) -> None:
+        """Open every partition's log, making those that are missing, and report directories nobody knows of.
+
+        What a topic left that was being deleted when the broker was killed goes now.
+        """
         for name in self.image.topics:
             self._create_logs(self.image, name)
         for directory in self._logs.partition_directories():
@@ -272,7 +275,11 @@ class MetadataLog:
             if parsed is None or parsed[0] == CLUSTER_METADATA_TOPIC:
                 continue
             topic = self.topic(parsed[0])
-            if topic is None or parsed[1] not in topic.partitions:
+            if topic is not None and parsed[1] in topic.partitions:
+                continue
+            if self._logs.topic_id(*parsed) in removed_topic_ids:
+                self._logs.delete(*parsed)
+            else:
                 logger.warning("partition directory %s is not in the metadata log; it is left alone", directory)
 
     def _partition_record(self, topic_id: uuid.UUID, number: int) -> PartitionRecord:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class ReplayedMetadata:
     """
 
     image: MetadataImage
+    removed_topic_ids: frozenset[uuid.UUID]
     log_start_offset: int
     end_offset: int
     epoch: int
@@ -71,6 +73,7 @@ def replay(directory: str) -> ReplayedMetadata:
     continues_log = bool(segments) and replay.log_end_offset >= snapshot_end_offset
     return ReplayedMetadata(
         image=replay.delta.build(),
+        removed_topic_ids=frozenset(replay.delta.removed_topic_ids),
         log_start_offset=segments[0][0] if continues_log else snapshot_end_offset,
         end_offset=replay.end_offset,
         epoch=replay.epoch,

@@ -151,15 +151,23 @@ class LogManager:
         )
 
     def delete(self, topic: str, partition: int) -> None:
-        """Close a partition's log, move its directory away at once, remove it later. Unknown ones are passed over."""
+        """Close a partition's log, move its directory away at once, remove it later. One without either is passed over.
+
+        The log need not have been opened.
+        """
         with self._lock:
             log = self._logs.pop((topic, partition), None)
             self._forget(topic, partition)
-            if log is None:
-                return
+            directory = self.directory / partition_directory_name(topic, partition)
             doomed = self.directory / delete_directory_name(topic, partition)
-            log.rename(str(doomed))
-        self._schedule_removal(doomed, log.config.file_delete_delay_ms)
+            if log is not None:
+                log.rename(str(doomed))
+            elif directory.is_dir():
+                self._begin()
+                directory.rename(doomed)
+            else:
+                return
+        self._schedule_removal(doomed, (log.config if log else self._default_config).file_delete_delay_ms)
 
     def _forget(self, topic: str, partition: int) -> None:
         """What the checkpoints said of a log that is gone must not be taken for that of another of its name."""
@@ -170,6 +178,13 @@ class LogManager:
         self._scheduler.schedule(
             f"remove {directory.name}", lambda: shutil.rmtree(directory, ignore_errors=True), delay_ms
         )
+
+    def topic_id(self, topic: str, partition: int) -> uuid.UUID | None:
+        """Which topic a partition's directory says it belongs to; None where it does not say, or cannot be read."""
+        try:
+            return read_partition_metadata(self.directory / partition_directory_name(topic, partition))
+        except (LogDirectoryError, OSError):
+            return None
 
     def partition_directories(self) -> list[str]:
         """Names of the partitions' directories on disk, open or not; not those that are being deleted."""

@@ -200,6 +200,7 @@ def test_an_unknown_partition_directory_is_left_alone_and_reported(
         metadata.create_topic("events", 1)
     (tmp_path / "stranger-0").mkdir()
     (tmp_path / "stranger-0" / f"{0:020d}.log").write_bytes(b"whatever")
+    (tmp_path / "stranger-0" / "partition.metadata").write_bytes(b"\xff")
     (tmp_path / "events-7").mkdir()
     with opened(tmp_path) as metadata:
         assert list(metadata.topics) == ["events"]
@@ -207,6 +208,22 @@ def test_an_unknown_partition_directory_is_left_alone_and_reported(
     assert "stranger-0" in caplog.text
     assert "events-7" in caplog.text
     assert "__cluster_metadata-0" not in caplog.text
+
+
+def test_what_a_crash_left_of_a_topic_that_was_being_deleted_goes_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 2)
+        metadata.create_topic("kept", 1)
+        monkeypatch.setattr(LogManager, "delete", lambda *_: None)  # killed after the record, before the directories
+        metadata.delete_topic("events")
+        monkeypatch.undo()
+    assert partitions_on_disk(tmp_path) == {("events", 0), ("events", 1), ("kept", 0)}
+    with opened(tmp_path):
+        assert partitions_on_disk(tmp_path) == {("kept", 0)}
+        assert len(list(tmp_path.glob("events-*-delete"))) == 2
+    assert not caplog.text
 
 
 def test_a_torn_tail_costs_only_the_torn_change(tmp_path: Path) -> None:
