@@ -124,8 +124,7 @@ class Dashboard:
         snapshot = Timeline(list(timeline.points), list(timeline.changes))
         remarks = ["A short run (KFAST_FAST=1) shows that everything works, not how fast."] if self._is_fast else []
         self._save()
-        way_png = bytes(self._plot.images[1].value)
-        return DashboardResult(snapshot, copy.deepcopy(self._run.comparison), way_png, remarks)
+        return DashboardResult(snapshot, copy.deepcopy(self._run.comparison), self._run.way, remarks)
 
     def wait(self, timeout_s: float = 60.0) -> None:
         """Return when the comparison that was asked for is over, or else the run. Raises what the run raised."""

@@ -1,7 +1,7 @@
 """What the dashboard says in words and figures. Written by the renderer thread only; colours are the reader's theme's.
 
-Each part has a CSS class, kfast-numbers, -limit, -finding, -status, -place and -words, so that a test in a browser reads
-what a reader reads.
+Each part has a CSS class, kfast-numbers, -limit, -finding, -status, -place and -words, so that a test in a browser
+reads what a reader reads.
 """
 
 from __future__ import annotations
@@ -71,9 +71,8 @@ def numbers_html(reading: Reading | None, copy_mode: str) -> str:
 
 def limit_sentence(reading: Reading) -> str:
     """Which resource is the limit, and how busy each process was, in processors."""
-    shares = ", ".join(f"{name} {cores:.2f}" for name, cores in reading.cores.items())
-    limit = "none" if reading.limited_by == "none" else reading.limited_by
-    return f"Limit: {limit}. Processors kept busy: {shares}, of {reading.processor_count}."
+    shares = ", ".join(f"{name} ({cores:.2f})" for name, cores in reading.cores.items())
+    return f"Limit: {reading.limited_by}. Of {reading.processor_count} processors, kept busy by {shares}."
 
 
 def live_sentence(reading: Reading, copy_mode: str) -> str:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from html import escape
 from statistics import median
 
+from kfast.lab.data_way import DataWay
 from kfast.lab.mode_comparison import ModeComparison
 from kfast.viz import style
 from kfast.viz.comparison_figure import comparison_figure
 from kfast.viz.controls import WORKLOADS
 from kfast.viz.frames import stack
 from kfast.viz.time_figure import Point, TimeFigure, Timeline
+from kfast.viz.way_figure import WayFigure
 
 FEWEST_SAMPLES = 3
 
@@ -24,7 +26,7 @@ class DashboardResult:
 
     timeline: Timeline
     comparison: ModeComparison | None
-    way_png: bytes
+    way: DataWay | None
     remarks: Sequence[str] = field(default=())
 
     @property
@@ -50,7 +52,10 @@ class DashboardResult:
             time_figure = TimeFigure(window_s=None)
             time_figure.show(self.timeline)
             pictures.append(style.to_png(time_figure.figure))
-        return stack([*pictures, self.way_png])
+        way_figure = WayFigure()
+        if self.way is not None:
+            way_figure.show(self.way)
+        return stack([*pictures, style.to_png(way_figure.figure)])
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         png = base64.b64encode(self.png()).decode()

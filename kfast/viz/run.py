@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from kfast.errors import KfastError
 from kfast.lab.comparison_run import ComparisonRun
-from kfast.lab.data_way import data_way, sentences
+from kfast.lab.data_way import DataWay, data_way, sentences
 from kfast.lab.mode_comparison import ComparisonPlan, ModeComparison
 from kfast.lab.reading import Reading
 from kfast.viz import style
@@ -82,6 +82,7 @@ class DashboardRun:
         self.on_compared: Callable[[], None] = lambda: None
         self.comparison: ModeComparison | None = None
         self.timeline = Timeline()
+        self.way: DataWay | None = None
 
     def request_comparison(self) -> None:
         """Compare the copy modes from the next sample on."""
@@ -101,7 +102,7 @@ class DashboardRun:
         return self._has_compared and not self.is_comparing
 
     def begin(self) -> None:
-        self.timeline, self.comparison, self._has_compared = Timeline(), None, False
+        self.timeline, self.comparison, self._has_compared, self.way = Timeline(), None, False, None
         self._words_due_s = 0.0
         self._show.readout.status.value = "starting: a broker in a process of its own, a log to read, the clients"
         self._show.controls.take_changes()
@@ -164,8 +165,10 @@ class DashboardRun:
             self._batch_records = value
         self._samples.clear()  # no rate is taken across a change
         self._samples.append(self._workload.sample())
-        label = change_label(name, value) if label is None else label
-        self.timeline.changes.append(Change(elapsed_s, label))
+        if label is None:
+            self.timeline.add_change(Change(elapsed_s, change_label(name, value), name))
+        else:
+            self.timeline.add_change(Change(elapsed_s, label))
 
     def _begin_comparison(self, elapsed_s: float) -> None:
         with self._lock:
@@ -231,7 +234,7 @@ class DashboardRun:
         is_way_stale = False
         reading = self._recent()
         if reading is not None:
-            way = data_way(reading.traffic)
+            way = self.way = data_way(reading.traffic)
             readout.show(reading, self._copy_mode)
             is_way_stale = self._show.way_figure.show(way)
             if elapsed_s >= self._words_due_s:

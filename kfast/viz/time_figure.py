@@ -17,10 +17,11 @@ from matplotlib.text import Text
 
 from kfast.viz import style
 
-WIDTH_PX, HEIGHT_PX = 800, 310
+WIDTH_PX, HEIGHT_PX = 800, 325
 WINDOW_S = 30.0
-LABEL_LEVELS = 2
+LABEL_LEVELS = 3
 LABEL_CHARACTER_PX = 9.8
+DRAG_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Change:
 
     elapsed_s: float
     label: str
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,14 @@ class Timeline:
 
     points: list[Point] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+
+    def add_change(self, change: Change) -> None:
+        """Note a change; a slider that is dragged on leaves the line of where it came to rest, not of all its stops."""
+        if self.changes:
+            last = self.changes[-1]
+            if last.name and last.name == change.name and change.elapsed_s - last.elapsed_s < DRAG_S:
+                self.changes.pop()
+        self.changes.append(change)
 
 
 class TimeFigure:
@@ -60,7 +70,7 @@ class TimeFigure:
         with style.context():
             self.figure = style.new_figure(WIDTH_PX, HEIGHT_PX)
             self._upper, self._lower = self.figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-            self.figure.subplots_adjust(left=0.092, right=0.985, top=0.855, bottom=0.15, hspace=0.36)
+            self.figure.subplots_adjust(left=0.092, right=0.985, top=0.815, bottom=0.145, hspace=0.36)
             self._prepare_axes()
             self._produce = self._line(self._upper, "produce", style.BLACK, "-")
             self._consume = self._line(self._upper, "consume", style.BLUE, "--")

@@ -32,7 +32,7 @@ def test_without_traffic_there_is_no_cpu_per_gb():
 
 def test_limit_and_shares_of_processors():
     assert limit_sentence(reading(limited_by="disk")) == (
-        "Limit: disk. Processors kept busy: producer 0.20, broker 0.50, of 2."
+        "Limit: disk. Of 2 processors, kept busy by producer (0.20), broker (0.50)."
     )
 
 

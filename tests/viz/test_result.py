@@ -3,14 +3,12 @@ import io
 
 from PIL import Image
 
+from kfast.lab.data_way import Traffic, data_way
 from kfast.lab.mode_comparison import ComparisonPlan, ModeComparison, TurnResult
-from kfast.viz import style
 from kfast.viz.result import DashboardResult, mode_sentences
 from kfast.viz.time_figure import Change, Point, Timeline
 
-
-def way_png():
-    return style.to_png(style.new_figure(800, 60))
+WAY = data_way(Traffic("sendfile", sent_bytes_per_s={"sendfile": 1e9}))
 
 
 def timeline():
@@ -29,7 +27,7 @@ def comparison():
 
 
 def test_the_saved_output_holds_figure_alternative_text_and_sentences():
-    result = DashboardResult(timeline(), comparison(), way_png())
+    result = DashboardResult(timeline(), comparison(), WAY)
     bundle = result._repr_mimebundle_()
     assert "cost the broker 2.00 times" in bundle["text/plain"]
     assert "alt='Re-reading the log, broker CPU seconds per GB" in bundle["text/html"]
@@ -39,7 +37,7 @@ def test_the_saved_output_holds_figure_alternative_text_and_sentences():
 
 
 def test_nothing_measured_is_said():
-    result = DashboardResult(Timeline(), None, way_png())
+    result = DashboardResult(Timeline(), None, None)
     assert result.sentences == ["Nothing has been measured yet."]
     assert result._repr_mimebundle_()["image/png"]
 
@@ -52,4 +50,4 @@ def test_live_samples_are_summed_up_by_workload_and_mode():
 
 
 def test_throughput_by_batch_size_leaves_out_what_produced_nothing():
-    assert DashboardResult(timeline(), None, way_png()).produce_by_batch == {16: 20.0, 1024: 300.0}
+    assert DashboardResult(timeline(), None, WAY).produce_by_batch == {16: 20.0, 1024: 300.0}

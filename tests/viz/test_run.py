@@ -69,6 +69,17 @@ def test_a_change_reaches_the_workload_with_the_next_sample_and_draws_a_labelled
     assert driver.run.timeline.points[-1].copy_mode == "read_send"
 
 
+def test_a_dragged_slider_leaves_one_line_where_it_came_to_rest(driver):
+    for batch_records in (512, 256, 128):
+        driver.show.controls.set(batch_records=batch_records)
+        driver.step()
+    driver.step(8)
+    driver.show.controls.set(batch_records=64)
+    driver.step()
+    assert driver.labels == ["batch 128", "batch 64"]
+    assert [change["batch_records"] for change in driver.workload.changes] == [512, 256, 128, 64]
+
+
 def test_no_rate_is_taken_across_a_change(driver):
     driver.step(4)
     driver.show.controls.set(copy_mode="read_send")
@@ -83,7 +94,7 @@ def test_numbers_limit_and_words_are_shown(driver):
     assert "1,000" in readout.numbers.value
     assert "with sendfile" in readout.numbers.value
     assert "Limit: consumer CPU." in readout.limit.value
-    assert "consumer 0.95" in readout.limit.value
+    assert "consumer (0.95)" in readout.limit.value
     assert "by reference" in readout.words.value
     assert "lies in /lab/here: never more than 2 GiB" in readout.place.value
     assert "sendfile: 0.30 broker CPU seconds per GB" in driver.finding
