@@ -58,8 +58,14 @@ class ChildProcess:
         return self._ask({"request": request, **arguments})
 
     def stop(self) -> None:
-        """End the child: politely by end of file, and by force when that takes longer than STOP_TIMEOUT_S."""
-        with self._lock:
+        """End the child: politely by end of file, and by force when that takes longer than STOP_TIMEOUT_S.
+
+        A question that it does not answer for so long fails.
+        """
+        if not self._lock.acquire(timeout=STOP_TIMEOUT_S):
+            self._process.kill()  # which ends the wait for the answer
+            self._lock.acquire()
+        try:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 with contextlib.suppress(BrokenPipeError):  # it has ended already, which is what was wanted
                     self._process.stdin.close()
@@ -68,6 +74,8 @@ class ChildProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
             self._close()
+        finally:
+            self._lock.release()
 
     def _ask(self, message: Json) -> Json:
         assert self._process.stdin is not None

@@ -2,14 +2,17 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
+from kfast import child_process
 from kfast.child_process import ChildError, ChildProcess
 
 SERVICE = """
     import os
+    import threading
     from kfast.child_process import run_child
 
     class Echo:
@@ -25,6 +28,8 @@ SERVICE = """
                 raise ValueError("cannot do 8")
             if request == "die":
                 os._exit(3)
+            if request == "hang":
+                threading.Event().wait()
             return {"request": request, "arguments": arguments}
         def close(self):
             if path := self.settings.get("closed"):
@@ -77,6 +82,25 @@ def test_a_child_that_dies_is_reported_with_its_status(module: str) -> None:
     with pytest.raises(ChildError, match="ended"):
         child.ask("die")
     child.stop()
+
+
+def test_a_child_that_does_not_answer_is_ended_all_the_same(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "STOP_TIMEOUT_S", 0.1)
+    child = ChildProcess(module, {})
+    errors: list[ChildError] = []
+
+    def ask() -> None:
+        try:
+            child.ask("hang")
+        except ChildError as error:
+            errors.append(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    child.stop()
+    asker.join(30)
+    assert not child.is_running
+    assert len(errors) == 1
 
 
 def test_a_child_ends_when_its_parent_is_killed(module: str, tmp_path: Path) -> None:
