@@ -149,10 +149,6 @@ class UnknownLeaderEpochError(KfastError):
     error_code = 75
 
 
-class UnsupportedCompressionTypeError(KfastError):
-    error_code = 76
-
-
 class MemberIdRequiredError(KfastError):
     error_code = 79
 

@@ -53,13 +53,3 @@ def write_unsigned(value: int, out: bytearray) -> None:
 def write_signed(value: int, out: bytearray) -> None:
     """Append `value`, of at most 64 bits, to `out` as a zig-zag varint."""
     write_unsigned((value << 1) ^ (value >> 63), out)
-
-
-def size_of_unsigned(value: int) -> int:
-    """Bytes that `write_unsigned` takes for `value`."""
-    return max(1, (value.bit_length() + 6) // 7)
-
-
-def size_of_signed(value: int) -> int:
-    """Bytes that `write_signed` takes for `value`."""
-    return size_of_unsigned((value << 1) ^ (value >> 63))

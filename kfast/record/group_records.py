@@ -32,8 +32,6 @@ from kfast.record.fields import (
 )
 from kfast.varint import Buffer
 
-NO_TOPIC_ID: Final = uuid.UUID(int=0)
-
 _OFFSET_KEY_TYPES: Final = (0, 1)
 _GROUP_KEY_TYPE: Final = 2
 

@@ -90,10 +90,6 @@ ADVERTISED_MIN: Mapping[ApiKey, int] = MappingProxyType({ApiKey.PRODUCE: 0})
 (librdkafka#4956), so Kafka 4 advertises 0-2 and refuses them (KAFKA-18659)."""
 
 
-def first_flexible_version(api_key: int) -> int:
-    return API_VERSIONS[ApiKey(api_key)].first_flexible
-
-
 def is_served(api_key: int, version: int) -> bool:
     return (api_key, version) in _SERVED
 
