@@ -420,11 +420,9 @@ class Log:
 
 def _stamp_time(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:
     """Make the time of the append that of every record; the batches are read again as they now are."""
-    position = 0
+    position, stamped = 0, []
     for batch in batches:
         set_max_timestamp(buffer, position, TimestampType.LOG_APPEND_TIME, append_time_ms)
+        stamped.append(RecordBatch(buffer, position))
         position += batch.size_bytes
-    positions = [0]
-    for batch in batches[:-1]:
-        positions.append(positions[-1] + batch.size_bytes)
-    return [RecordBatch(buffer, position) for position in positions]
+    return stamped
