@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kfast.broker.broker import Broker
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(
@@ -18,9 +19,9 @@ def serve(
     on_ready: Callable[[Broker], None],
 ) -> None:
     """Run a broker until the process is told to end, then shut it down cleanly. Errors are those of `Broker`."""
-    told_to_end = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told_to_end.set())
+    # Blocked in this thread and all it starts, and waited for: a handler would run in this thread only, and where the
+    # kernel hands the signal to another one, as it may under a debugger or strace, nothing would wake this one for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     with Broker(data_dir, listen=listen, copy_mode=copy_mode, config=config) as broker:
         on_ready(broker)
-        told_to_end.wait()
+        signal.sigwait(_ENDING)
