@@ -43,11 +43,12 @@ def reading(before: Sample, after: Sample) -> Reading:
 def limiting_resource(
     cpu_s: Mapping[str, float], machine_cpu: MachineCpu | Unavailable, elapsed_s: float, processor_count: int
 ) -> str:
-    """`broker CPU`, `client CPU`, `disk` or `none`, in the order of the evidence.
+    """`broker CPU`, `client CPU`, `other programs`, `disk` or `none`, in the order of the evidence.
 
-    A process that kept a processor busy is the limit: each works mostly in one thread, or under one interpreter lock.
-    Where all processors were busy, whoever else had a share of them, it is the side that used more. Where neither is
-    so, and processors were idle while a request to a disk was under way, it is the disk.
+    Where all processors were busy, it is the side that used more; a measurement beside programs that used more than
+    broker and clients together says little about either. A process that kept a processor busy is the limit: each works
+    mostly in one thread, or under one interpreter lock. Where neither is so, and processors were idle while a request to
+    a disk was under way, it is the disk.
     """
     broker_s = cpu_s[BROKER]
     clients_s = [seconds for name, seconds in cpu_s.items() if name != BROKER]
@@ -55,6 +56,8 @@ def limiting_resource(
     if not isinstance(machine_cpu, Unavailable):
         busy_s, waiting_s = machine_cpu.busy_s + machine_cpu.steal_s, machine_cpu.io_wait_s
     if busy_s >= BUSY_SHARE * elapsed_s * processor_count:
+        if busy_s > 2 * (broker_s + sum(clients_s)):
+            return OTHERS
         return BROKER_CPU if broker_s >= sum(clients_s) else CLIENT_CPU
     if max(broker_s, *clients_s, 0.0) >= BUSY_SHARE * elapsed_s:
         return BROKER_CPU if broker_s >= max(clients_s, default=0.0) else CLIENT_CPU

@@ -99,6 +99,7 @@ def test_no_time_between_samples_is_an_error_with_the_times() -> None:
         ({"broker": 1.0, "producer": 0.8, "consumer 1": 0.9}, IDLE, "none"),
         ({"broker": 1.6, "producer": 1.1, "consumer 1": 1.2}, replace(IDLE, user_s=2.0, system_s=1.9), "client CPU"),
         ({"broker": 1.6, "consumer 1": 0.7}, replace(IDLE, user_s=2.0, system_s=1.0, steal_s=0.9), "broker CPU"),
+        ({"broker": 0.5, "consumer 1": 0.4}, replace(IDLE, user_s=2.0, system_s=1.9), "other programs"),
         ({"broker": 0.1, "producer": 0.1}, replace(IDLE, io_wait_s=1.0, idle_s=2.0), "disk"),
         ({"broker": 0.1, "producer": 0.1}, replace(IDLE, io_wait_s=0.1, idle_s=3.0), "none"),
         ({"broker": 0.1}, Unavailable("no /proc"), "none"),
