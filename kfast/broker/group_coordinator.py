@@ -1,8 +1,9 @@
 """The coordinator of all classic groups: locks, waits and expiry around `group.Group`, and what it keeps on disk.
 
 Each group has one lock, a Condition, held for every call of its Group. A JoinGroup or SyncGroup waits on it in its own
-connection's thread; each change of the group wakes them to see whether their answer is there. One scheduler task a
-group calls `expire` at its next deadline. The lock is held while a record is appended, never while a topic is made.
+connection's thread; each change of the group wakes them to see whether their answer is there. They call `expire` at the
+group's next deadline; while there are none one scheduler task a group does. The lock is held while a record is written,
+never while a topic is made.
 """
 
 from __future__ import annotations
@@ -209,18 +210,24 @@ class GroupCoordinator:
             group.is_unsaved = False
 
     def _wait(self, entry: _Entry, pending: Pending[Result], failed: Callable[[int], Result]) -> Result:
-        """Wait for the answer, for one rebalance time-out at most: each round ends by then."""
+        """Wait for the answer, for one rebalance time-out at most: each round ends by then.
+
+        Who waits also ends the rounds whose time is up: the scheduler, whose part that is while nobody does, may be in
+        the middle of an fsync that takes seconds.
+        """
         with entry.lock:
             end_ms = self._now_ms() + entry.group.members.rebalance_timeout_ms
             while pending.result is None:
-                left_ms = end_ms - self._now_ms()
+                now_ms = self._now_ms()
+                due_ms = min(end_ms, entry.group.next_deadline_ms or end_ms)
                 if self._is_shut_down:
                     pending.answer(failed(CoordinatorNotAvailableError.error_code))
-                elif left_ms > 0:
-                    self._clock.wait(entry.lock, left_ms / 1000)
+                elif now_ms < due_ms:
+                    self._clock.wait(entry.lock, (due_ms - now_ms) / 1000)
                 else:
                     self._expire_now(entry)
-                    pending.answer(failed(RebalanceInProgressError.error_code))
+                    if end_ms <= now_ms:
+                        pending.answer(failed(RebalanceInProgressError.error_code))
             return pending.result
 
     def _expire_now(self, entry: _Entry) -> None:

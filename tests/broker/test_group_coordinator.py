@@ -127,6 +127,15 @@ def test_members_that_fall_silent_are_expired_by_the_scheduler(parts, coordinato
     assert saved_groups(parts)[-1].generation == 2
 
 
+def test_a_round_ends_in_time_while_the_scheduler_is_busy_with_a_slow_disk(parts, coordinator) -> None:
+    ids = stable(parts, coordinator, "one", "two")
+    parts.scheduler.shutdown()  # it runs nothing any more
+    join = Call(coordinator.join, "g", joiner(ids[0]))
+    parts.clock.wait_for_waiters()
+    parts.clock.advance(SESSION_MS)  # the other member falls silent
+    assert (join.result().generation, len(join.result().members)) == (2, 1)
+
+
 def test_an_id_is_handed_out_without_waiting(coordinator: GroupCoordinator) -> None:
     refused = coordinator.join("g", joiner(requires_known_member_id=True))
     assert (refused.error_code, refused.member_id) == (MemberIdRequiredError.error_code, "c-1")
