@@ -22,7 +22,7 @@ from kio.schema.metadata.v13.response import (
 from kfast.broker import topic_names
 from kfast.broker.advertised import advertised_address
 from kfast.broker.metadata_image import TopicImage
-from kfast.broker.topics import auto_create_topic
+from kfast.broker.topics import MAX_PARTITIONS, auto_create_topic
 from kfast.errors import (
     KfastError,
     TopicAlreadyExistsError,
@@ -60,8 +60,13 @@ def _topics(broker: Broker, request: Any) -> list[MetadataResponseTopic]:
     operations = _TOPIC_OPERATIONS if request.include_topic_authorized_operations else _NOT_ASKED
     if request.topics is None:
         return [_described(broker, topic, operations) for topic in broker.metadata.topics.values()]
-    may_create = request.allow_auto_topic_creation and broker.config.get("auto.create.topics.enable")
     asked = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics)  # each once, in order
+    missing_count = sum(name is not None and broker.metadata.topic(name) is None for name, _ in asked)
+    may_create = (
+        request.allow_auto_topic_creation
+        and broker.config.get("auto.create.topics.enable")
+        and missing_count * broker.config.get("num.partitions") <= MAX_PARTITIONS
+    )
     return [_asked(broker, name, topic_id, operations, may_create) for name, topic_id in asked]
 
 

@@ -46,7 +46,10 @@ def create_topics(broker: Broker, request: Any, context: RequestContext) -> Crea
     results = []
     for name, topic in topics.items():
         try:
-            _ensure_few(total_count)
+            if total_count > MAX_PARTITIONS:
+                raise PolicyViolationError(
+                    f"Excessively large number of partitions per request: {total_count}, {MAX_PARTITIONS} are allowed."
+                )
             if times[name] > 1:
                 raise InvalidRequestError("Duplicate topic name.")
             results.append(_create(broker, topic, request.validate_only))
@@ -82,7 +85,6 @@ def _create(broker: Broker, topic: Any, validate_only: bool) -> CreatableTopicRe
 def auto_create_topic(broker: Broker, name: str) -> TopicImage:
     """Create a topic as the broker's defaults say, for a client that asked for it. Raises the KfastError against it."""
     count: int = broker.config.get("num.partitions")
-    _ensure_few(count)
     ensure_creatable(broker, name, count, _DEFAULT, {})
     return broker.metadata.create_topic(name, count)
 
@@ -101,14 +103,6 @@ def ensure_creatable(
     if partition_count <= 0:
         raise InvalidPartitionsError("Number of partitions was set to an invalid non-positive value.")
     broker.config.validate_topic(configs)
-
-
-def _ensure_few(partition_count: int) -> None:
-    """Of all topics of a request together, as Kafka counts them."""
-    if partition_count > MAX_PARTITIONS:
-        raise PolicyViolationError(
-            f"Excessively large number of partitions per request: {partition_count}, {MAX_PARTITIONS} are allowed."
-        )
 
 
 def _ensure_one_replica(broker: Broker, factor: int) -> None:

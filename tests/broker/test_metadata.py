@@ -78,6 +78,14 @@ def test_nothing_is_created_unless_client_and_broker_agree(broker: Broker, clien
     assert not broker.metadata.topics
 
 
+def test_more_topics_than_one_request_may_create_are_not_created(broker: Broker, client: Any) -> None:
+    """Each costs an fsync and three files, and nobody means a request for 10,001 of them."""
+    names = [{"name": f"t{number}"} for number in range(10_001)]
+    answer = client.ask(ApiKey.METADATA, topics=names, allow_auto_topic_creation=True)
+    assert {topic.error_code for topic in answer.topics} == {3}
+    assert not broker.metadata.topics
+
+
 def test_names_that_cannot_be_are_refused_and_reserved_ones_not_made(broker: Broker, client: Any) -> None:
     broker.metadata.create_topic("a.b", 1)
     names = ["bad name", "", "__consumer_offsets", "__cluster_metadata", "a_b"]
