@@ -44,9 +44,10 @@ _OPERATIONS: Final = {_SET: "SET", _DELETE: "DELETE", _APPEND: "APPEND", _SUBTRA
 
 
 def describe_configs(broker: Broker, request: Any, context: RequestContext) -> DescribeConfigsResponse:
+    """A resource named again and again is described once: 5 bytes of a request would be answered by 8 KB each time."""
     return DescribeConfigsResponse(
         throttle_time=_NO_THROTTLE,
-        results=tuple(_describe(broker, request, resource) for resource in request.resources),
+        results=tuple(_describe(broker, request, resource) for resource in dict.fromkeys(request.resources)),
     )
 
 

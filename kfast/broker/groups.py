@@ -220,8 +220,12 @@ def _commit(broker: Broker, request: Any, offsets: Mapping[TopicPartition, Offse
 
 
 def offset_fetch(broker: Broker, request: Any, context: RequestContext) -> Any:
-    """Null topics are all that the group has committed; of those named, -1 is the offset of one never committed."""
-    groups = tuple(_fetch_group(broker, group) for group in request.groups)
+    """Null topics are all that the group has committed; of those named, -1 is the offset of one never committed.
+
+    What is asked for twice is answered once, here and by `describe_groups`: a few bytes may ask for a lot.
+    """
+    asked = {(group.group_id, group.topics): group for group in request.groups}
+    groups = tuple(_fetch_group(broker, group) for group in asked.values())
     return offset_fetch_v9.OffsetFetchResponse(throttle_time=_NO_THROTTLE, groups=groups)
 
 
@@ -261,7 +265,7 @@ def _fetched(partition: int, committed: OffsetCommitValue) -> Any:
 def describe_groups(broker: Broker, request: Any, context: RequestContext) -> Any:
     groups = tuple(
         _described(group_id, broker.groups.describe(group_id), context.header.api_version)
-        for group_id in request.groups
+        for group_id in dict.fromkeys(request.groups)
     )
     return describe_groups_v6.DescribeGroupsResponse(throttle_time=_NO_THROTTLE, groups=groups)
 

@@ -55,6 +55,13 @@ def test_only_the_keys_asked_for_are_described(client: Any, topic: str) -> None:
     assert values(describe(client, TOPIC, topic, "retention.ms", "nosuch")) == {"retention.ms": ("604800000", 5)}
 
 
+def test_a_resource_is_described_once_however_often_it_is_named(client: Any, topic: str) -> None:
+    wanted = {"resource_type": TOPIC, "resource_name": topic, "configuration_keys": None}
+    other = {**wanted, "configuration_keys": ("retention.ms",)}
+    answer = client.ask(ApiKey.DESCRIBE_CONFIGS, resources=[wanted, other] * 1000)
+    assert [len(result.configs) for result in answer.results] == [33, 1]
+
+
 def test_type_documentation_and_synonyms_come_when_asked_for(broker: Broker, client: Any, topic: str) -> None:
     alter(client, BROKER, "", ("log.segment.bytes", SET, "2000000"))
     alter(client, TOPIC, topic, ("segment.bytes", SET, "3000000"))

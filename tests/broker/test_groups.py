@@ -320,6 +320,13 @@ def test_several_groups_are_fetched_at_once(client: Client) -> None:
     ]
 
 
+def test_a_group_is_answered_once_however_often_it_is_named(client: Client) -> None:
+    group_type = item_type(codec.request_type(ApiKey.OFFSET_FETCH), "groups")
+    group = build(group_type, group_id="g", topics=None)
+    assert len(client.ask(ApiKey.OFFSET_FETCH, 9, groups=(group,) * 1000).groups) == 1
+    assert len(client.ask(ApiKey.DESCRIBE_GROUPS, 6, groups=("g",) * 1000).groups) == 1
+
+
 def test_a_deleted_topic_takes_its_offsets_with_it(client: Client) -> None:
     client.commit(9, ("orders", 0, 1))
     topic = item_type(codec.request_type(ApiKey.DELETE_TOPICS), "topics")
