@@ -1,8 +1,10 @@
-"""What tests of every layer share: the log directories that Apache Kafka wrote."""
+"""What tests of every layer share: the log directories that Apache Kafka wrote, and Apache Kafka itself."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tarfile
 from functools import cached_property
 from pathlib import Path
@@ -44,3 +46,15 @@ class Golden:
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
     """`golden("01-plain") / "log" / "dense-0"` is a partition directory; `golden.manifest` says what holds of it."""
     return Golden(tmp_path_factory.mktemp("golden"))
+
+
+@pytest.fixture(scope="session")
+def kafka_libs() -> Path:
+    """The jars of Apache Kafka 4.1, in $KFAST_KAFKA_LIBS or where .ci/run puts them; without, the test is skipped."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfast" / "kafka-libs"
+    libs = Path(os.environ.get("KFAST_KAFKA_LIBS") or cache)
+    if shutil.which("java") is None:
+        pytest.skip("there is no java; Apache Kafka needs Java 17")
+    if not list(libs.glob("kafka_*.jar")):
+        pytest.skip(f"{libs} holds no jars of Apache Kafka 4.1; .ci/run fetches them, KFAST_KAFKA_LIBS names others")
+    return libs

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -39,15 +37,6 @@ QUORUMS = {
 }
 
 
-@pytest.fixture
-def libs() -> Path:
-    """The jars of Apache Kafka."""
-    path = Path(os.environ.get("KFAST_KAFKA_LIBS", ""))
-    if not shutil.which("java") or not list(path.glob("kafka_*.jar")):
-        pytest.skip("needs Java 17 and, in KFAST_KAFKA_LIBS, the jars of Apache Kafka 4.1")
-    return path
-
-
 def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
@@ -55,7 +44,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def kafka(libs: Path, directory: Path, workspace: Path, quorum: str) -> Iterator[int]:
+def kafka(kafka_libs: Path, directory: Path, workspace: Path, quorum: str) -> Iterator[int]:
     """Apache Kafka over `directory`; yields its port, and stops it cleanly."""
     port, controller_port = free_ports(2)
     quorum_line = QUORUMS[quorum].format(controller_port=controller_port)
@@ -66,7 +55,7 @@ def kafka(libs: Path, directory: Path, workspace: Path, quorum: str) -> Iterator
         )
     )
     with (workspace / "kafka.log").open("w") as log:
-        command = ["java", "-Xmx400m", "-cp", f"{libs}/*", "kafka.Kafka", str(properties)]
+        command = ["java", "-Xmx400m", "-cp", f"{kafka_libs}/*", "kafka.Kafka", str(properties)]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=workspace)
         try:
             yield port
@@ -79,7 +68,7 @@ def kafka(libs: Path, directory: Path, workspace: Path, quorum: str) -> Iterator
 
 @pytest.mark.parametrize("quorum", ["static", "dynamic"])
 def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
-    libs: Path, tmp_path: Path, connect, quorum: str
+    kafka_libs: Path, tmp_path: Path, connect, quorum: str
 ) -> None:
     directory = tmp_path / "data"
     with Broker(directory) as broker:
@@ -92,7 +81,7 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
         topics = {topic.name: topic.topic_id for topic in broker.metadata.topics.values()}
         cluster_id = broker.cluster_id
 
-    with kafka(libs, directory, tmp_path, quorum) as port:
+    with kafka(kafka_libs, directory, tmp_path, quorum) as port:
         servers = f"127.0.0.1:{port}"
         admin = AdminClient({"bootstrap.servers": servers})
         listed = admin.list_topics(timeout=TIMEOUT_S)
@@ -113,7 +102,7 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(
         assert consume(broker.bootstrap_servers, "a.b-c", 4) == [b"from", b"kfast", b"from", b"Kafka"]
 
 
-def test_groups_and_their_offsets_go_both_ways(libs: Path, tmp_path: Path) -> None:
+def test_groups_and_their_offsets_go_both_ways(kafka_libs: Path, tmp_path: Path) -> None:
     """A group that was emptied, one with a static member still in it, one that only an administrator committed for."""
     directory = tmp_path / "data"
     with Broker(directory, config={"num.partitions": "1"}) as broker:
@@ -127,7 +116,7 @@ def test_groups_and_their_offsets_go_both_ways(libs: Path, tmp_path: Path) -> No
         future.result(TIMEOUT_S)
         assert committed(servers) == {"emptied": (3, None), "static": (3, None), "by-admin": (2, "why")}
 
-    with kafka(libs, directory, tmp_path, "static") as port:
+    with kafka(kafka_libs, directory, tmp_path, "static") as port:
         servers = f"127.0.0.1:{port}"
         produce(servers, "events", [b"4"])
         assert subscribe(servers, "emptied", 1) == [b"4"]

@@ -6,8 +6,6 @@ KFAST_KAFKA_LIBS or ~/.cache/kfast/kafka-libs. Without them every test here is s
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -78,14 +76,8 @@ class Java:
 
 
 @pytest.fixture(scope="session")
-def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfast" / "kafka-libs"
-    libs = Path(os.environ.get("KFAST_KAFKA_LIBS") or cache)
-    if shutil.which("java") is None:
-        pytest.skip("there is no java")
-    if not list(libs.glob("kafka_*.jar")):
-        pytest.skip(f"{libs} holds no jars of Apache Kafka; KFAST_KAFKA_LIBS names another directory")
-    return Java(libs, tmp_path_factory.mktemp("java"))
+def java(kafka_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Java:
+    return Java(kafka_libs, tmp_path_factory.mktemp("java"))
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,10 +1,9 @@
-"""Apache Kafka's own DumpLogSegments on files that kfast wrote. Needs Java and, in KFAST_KAFKA_LIBS, Kafka's jars."""
+"""Apache Kafka's own DumpLogSegments on files that kfast wrote."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,6 @@ from kfast.record.builder import RecordBatchBuilder
 from kfast.record.compression import CompressionType
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture(scope="session")
-def kafka_libs() -> Path:
-    libs = os.environ.get("KFAST_KAFKA_LIBS")
-    if not libs or not list(Path(libs).glob("kafka-tools-*.jar")):
-        pytest.skip("KFAST_KAFKA_LIBS does not name a directory of Apache Kafka's jars")
-    if shutil.which("java") is None:
-        pytest.skip("there is no java")
-    return Path(libs)
 
 
 def dump_log_segments(libs: Path, files: list[Path]) -> str:
