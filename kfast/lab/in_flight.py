@@ -56,13 +56,15 @@ def what_readers_get(directory: str | os.PathLike[str] | None = None) -> list[Re
 
 def append_only_is_safe(got: list[ReaderGot | Unavailable]) -> bool:
     """Whether every reader of an appended log got what was there, in every mode that works here."""
-    return all(one.is_what_was_there for one in got if isinstance(one, ReaderGot) and one.change == APPENDED)
+    appended = [one for one in got if isinstance(one, ReaderGot) and one.change == APPENDED]
+    return bool(appended) and all(one.is_what_was_there for one in appended)
 
 
 def overwriting_is_unsafe(got: list[ReaderGot | Unavailable], copy_mode: str = "sendfile") -> bool:
     """Whether no reader of an overwritten log got what was there."""
-    changed = [one for one in got if isinstance(one, ReaderGot) and one.copy_mode == copy_mode]
-    return not any(one.is_what_was_there for one in changed if one.change != APPENDED)
+    tried = [one for one in got if isinstance(one, ReaderGot) and one.copy_mode == copy_mode]
+    changed = [one for one in tried if one.change != APPENDED]
+    return bool(changed) and not any(one.is_what_was_there for one in changed)
 
 
 def _try(change: str, copy_mode: str, directory: str | os.PathLike[str] | None) -> ReaderGot | Unavailable:

@@ -47,4 +47,10 @@ def test_a_reader_reads_in_a_line():
     one = ReaderGot("half overwritten", "sendfile", False, "new, then old")
     assert str(one).split() == ["half", "overwritten", "sendfile", "CRC", "wrong", "new,", "then", "old"]
     assert not append_only_is_safe([ReaderGot(APPENDED, "sendfile", True, "new")])
-    assert append_only_is_safe([Unavailable("no splice here")])
+    assert append_only_is_safe([ReaderGot(APPENDED, "sendfile", True, "old"), Unavailable("no splice here")])
+
+
+def test_where_nothing_was_sent_nothing_is_shown():
+    nothing = [Unavailable("no socket")]
+    assert not append_only_is_safe(nothing)
+    assert not overwriting_is_unsafe(nothing)

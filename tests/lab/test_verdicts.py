@@ -31,6 +31,11 @@ def test_one_page_that_should_not_be_there_is_enough(mode, new_bytes):
     assert not verdicts.canary_agrees({**AS_CLAIMED, mode: canary(mode, new_bytes)})
 
 
+def test_what_was_not_measured_agrees_with_nothing(copy_result):
+    assert not verdicts.canary_agrees({mode: Unavailable("no socket") for mode in AS_CLAIMED})
+    assert not verdicts.copied_as_claimed(copy_result({CopyArm("bare_sendfile", 4096): [0.2]}))
+
+
 def test_copy_results(copy_result):
     result = copy_result({CopyArm("read_send", 4096): [0.5], CopyArm("bare_sendfile", 4096): [0.2]})
     assert verdicts.sent_everything(result)
@@ -70,6 +75,9 @@ def test_what_must_not_be_in_io_results(io_result):
     assert not verdicts.random_asks_more_often(result)
     read, _, written = result.runs
     assert not verdicts.read_every_block_once([read, replace(read, moved_bytes=1)])
+    assert not verdicts.read_every_block_once([replace(read, moved_bytes=0)])
+    half = replace(read, residency_after={"cached_pages": 8, "page_count": 16})
+    assert not verdicts.read_every_block_once([half])
     warm = replace(read, residency_before={"cached_pages": 1, "page_count": 16})
     assert not verdicts.cold_was_cold(replace(result, runs=[warm]))
     dirty = replace(written, residency_after={"dirty_pages": 1, "page_count": 16})
