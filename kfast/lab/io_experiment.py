@@ -24,6 +24,7 @@ from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.memory import touch_memory
 from kfast.lab.provenance import Provenance, provenance
 from kfast.lab.results import as_json
+from kfast.lab.sizes import size_text
 from kfast.lab.summary import Interval, interval, paired_ratio, resolution
 from kfast.lab.unavailable import Unavailable
 from kfast.lab.usage import UsageInterval
@@ -64,10 +65,10 @@ class IoArm:
             return "no sync: page cache only"
         if self.sync_bytes == SYNC_AT_END:
             return "fdatasync at the end"
-        return f"fdatasync every {self.sync_bytes >> 10} KiB"
+        return f"fdatasync every {size_text(self.sync_bytes)}"
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.order}, {self.block_size >> 10} KiB blocks, {self.condition}"
+        return f"{self.operation} {self.order}, {size_text(self.block_size)} blocks, {self.condition}"
 
 
 @dataclass(frozen=True, slots=True)

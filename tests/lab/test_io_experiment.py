@@ -36,10 +36,10 @@ def test_the_arms_are_pairs_that_differ_in_order_alone_and_a_twin():
     ("arm", "words"),
     [
         (IoArm("read", True, 4096, is_cold=True), "read in order, 4 KiB blocks, cold"),
-        (IoArm("read", False, MIB), "read at random, 1024 KiB blocks, warm"),
+        (IoArm("read", False, MIB), "read at random, 1 MiB blocks, warm"),
         (IoArm("write", True, 4096), "write in order, 4 KiB blocks, no sync: page cache only"),
         (IoArm("write", True, 4096, sync_bytes=SYNC_AT_END), "write in order, 4 KiB blocks, fdatasync at the end"),
-        (IoArm("write", True, 4096, sync_bytes=MIB), "write in order, 4 KiB blocks, fdatasync every 1024 KiB"),
+        (IoArm("write", True, 4096, sync_bytes=MIB), "write in order, 4 KiB blocks, fdatasync every 1 MiB"),
     ],
 )
 def test_an_arm_names_its_order_its_block_and_its_condition(arm, words):

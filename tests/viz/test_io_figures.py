@@ -39,7 +39,7 @@ def test_reads_are_drawn_in_order_and_at_random_with_every_run(result):
 def test_each_sync_policy_has_a_column_that_names_it(result):
     shown = io_figures.draw_writes(result)
     titles = [axes.get_title("left") or axes.get_title() for axes in shown.figure.axes]
-    assert titles[:3] == ["no sync: page cache only", "fdatasync at the end", "fdatasync every 1024 KiB"]
+    assert titles[:3] == ["no sync: page cache only", "fdatasync at the end", "fdatasync every 1 MiB"]
     assert "from left to right" in texts(shown)
     assert "no sync: page cache only:" in shown.finding
 
