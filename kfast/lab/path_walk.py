@@ -160,4 +160,4 @@ def _queued(receiver: sockets.socket, expected: int) -> str:
 
 
 def _count(steps: Sequence[Step]) -> str:
-    return f"{cpu_copies(steps)} copies by the sending CPU, {dma_copies(steps)} by DMA"
+    return f"{cpu_copies(steps)} copies by the sending CPU, {dma_copies(steps)} by DMA where there is a NIC"

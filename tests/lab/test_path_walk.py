@@ -33,7 +33,7 @@ def test_each_hop_says_how_it_was_seen(walk):
     assert "cachestat: 0 of 16" in seen["2.1page cache"] or "not seen" in seen["2.1page cache"]
     assert seen["2.3socket buffer"].endswith("FIONREAD: 64 KiB wait at the receiver")
     assert "no NIC" in seen["2.4NIC"]
-    assert "2 copies by the sending CPU, 2 by DMA" in str(walk)
+    assert "2 copies by the sending CPU, 2 by DMA where there is a NIC" in str(walk)
 
 
 def test_where_coldness_cannot_be_seen_the_hop_says_so(disk_directory, monkeypatch):
