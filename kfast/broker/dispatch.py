@@ -84,7 +84,7 @@ def _answer_cold(broker: Broker, api_key: ApiKey, frame: memoryview, context: Re
         response = handler(broker, request, context)
     except KfastError as error:
         logger.info("%s of %s: %s", api_key.name, context.client_host, error)
-        response = codec.error_response(api_key, request, error.error_code)
+        response = codec.error_response(api_key, request, error.error_code, str(error))
     except Exception:
         logger.exception("%s of %s failed", api_key.name, context.client_host)
         response = codec.error_response(api_key, request, KfastError.error_code)

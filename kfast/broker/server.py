@@ -85,15 +85,22 @@ class Server:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     self._stopping.wait(ACCEPT_RETRY_S)
                 continue
-            try:
-                session = Session(broker, peer, self._forget)
-            except OSError as error:
-                logger.info("a connection ended before it began: %s", error)
-                peer.close()
-                continue
-            with self._lock:
-                self._sessions.add(session)
+            self._begin_session(broker, peer)
+
+    def _begin_session(self, broker: Broker, peer: socket.socket) -> None:
+        try:
+            session = Session(broker, peer, self._forget)
+        except OSError as error:
+            logger.info("a connection ended before it began: %s", error)
+            peer.close()
+            return
+        with self._lock:
+            self._sessions.add(session)
+        try:
             session.start()
+        except RuntimeError as error:  # no more threads: those that are connected go on
+            logger.warning("a connection was refused: %s", error)
+            session.end()
 
     def _forget(self, session: Session) -> None:
         with self._lock:
@@ -104,13 +111,14 @@ class Session:
     """One connection: frames in, chunks out, until the peer leaves, is silent for too long, or sends nonsense."""
 
     def __init__(self, broker: Broker, peer: socket.socket, on_end: Callable[[Session], None]) -> None:
+        client_host, local_host = peer.getpeername()[0], peer.getsockname()[0]  # fails where the peer has left already
         self._broker = broker
         self._on_end = on_end
         self._connection = Connection(peer, idle_timeout_s=broker.config.connections_max_idle_ms / 1000)
         self.metrics = broker.metrics.open(self._connection)
         self._context = RequestContext(
-            client_host=peer.getpeername()[0],
-            local_host=peer.getsockname()[0],
+            client_host=client_host,
+            local_host=local_host,
             before_wait=self._flush,
             metrics=self.metrics,
         )
@@ -130,6 +138,13 @@ class Session:
     def join(self) -> None:
         self._thread.join()
 
+    def end(self) -> None:
+        """Let go of everything; by the session's own thread, or where that could not be started."""
+        self._turn.give()
+        self._connection.close()
+        self._broker.metrics.close(self.metrics)
+        self._on_end(self)
+
     def _run(self) -> None:
         try:
             self._serve()
@@ -140,10 +155,7 @@ class Session:
         except Exception:
             logger.exception("closing the connection of %s after an unexpected error", self._context.client_host)
         finally:
-            self._turn.give()
-            self._connection.close()
-            self._broker.metrics.close(self.metrics)
-            self._on_end(self)
+            self.end()
 
     def _serve(self) -> None:
         """Receive into the buffer, answer each complete frame in it, keep the rest for the next receive."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kfast
-from kfast.broker.server import FIRST_BUFFER_SIZE, KEPT_BUFFER_SIZE, Server
+from kfast.broker.server import FIRST_BUFFER_SIZE, KEPT_BUFFER_SIZE, Server, Session
 from kfast.record.builder import RecordBatchBuilder
 from kfast.wire.api_versions import ApiKey, ApiVersionsRequest, read_api_versions_response, write_api_versions_request
 from kfast.wire.framing import frame_request
@@ -160,6 +160,28 @@ def test_a_client_that_vanishes_leaves_nothing_behind(broker: kfast.Broker) -> N
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave by a reset
             peer.sendall(data)
     assert_alive(broker)
+
+
+def test_peers_that_left_before_they_were_accepted_are_not_counted() -> None:
+    with kfast.Broker() as broker:
+        for _ in range(100):
+            with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert_alive(broker)
+    assert broker.metrics.total()[1] == 0
+
+
+def test_where_no_thread_can_be_started_only_that_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Session) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("can't start new thread")
+
+    with kfast.Broker() as broker:
+        monkeypatch.setattr(Session, "start", refuse)
+        with socket.create_connection((broker.host, broker.port), timeout=20) as peer:
+            assert_closed(peer)
+        assert_alive(broker)
+    assert broker.metrics.total()[1] == 0
 
 
 def test_an_oversized_announcement_allocates_nothing(broker: kfast.Broker, peer: socket.socket) -> None:
