@@ -206,7 +206,6 @@ def _log_config(value: Callable[[str], Any]) -> LogConfig:
         message_timestamp_before_max_ms=value("message.timestamp.before.max.ms"),
         message_timestamp_after_max_ms=value("message.timestamp.after.max.ms"),
         cleanup_policy=frozenset(value("cleanup.policy")),
-        compression_type=value("compression.type"),
         file_delete_delay_ms=value("file.delete.delay.ms"),
     )
 

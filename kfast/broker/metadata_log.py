@@ -166,18 +166,6 @@ class MetadataLog:
             self._publish_with_logs(delta, name)
             return self.image.topics[name]
 
-    def create_partitions(self, name: str, partition_count: int) -> TopicImage:
-        """Extend a topic to `partition_count` partitions, which must be more than it has."""
-        with self._lock:
-            topic = self._topic(name)
-            first_new = len(topic.partitions)
-            if partition_count <= first_new:
-                raise ValueError(f"{name} has {first_new} partitions and cannot get {partition_count}")
-            new = range(first_new, partition_count)
-            delta = self._write(*(self._partition_record(topic.topic_id, number) for number in new))
-            self._publish_with_logs(delta, name)
-            return self.image.topics[name]
-
     def delete_topic(self, name: str) -> None:
         """Remove a topic, its configurations and its logs. Raises UnknownTopicOrPartitionError."""
         with self._lock:
@@ -242,7 +230,7 @@ class MetadataLog:
         return delta
 
     def _publish_with_logs(self, delta: MetadataDelta, name: str) -> None:
-        """Show a new or larger topic to readers once its logs are there, so that nobody finds it half made."""
+        """Show a new topic to readers once its logs are there, so that nobody finds it half made."""
         image = delta.build()
         try:
             self._create_logs(image, name)

@@ -34,7 +34,6 @@ class LogConfig:
     message_timestamp_before_max_ms: int = NEVER
     message_timestamp_after_max_ms: int = NEVER
     cleanup_policy: frozenset[str] = frozenset({"delete"})
-    compression_type: str = "producer"
     file_delete_delay_ms: int = 60_000
 
     @property

@@ -75,9 +75,8 @@ def test_a_new_directory_is_formatted_and_empty(tmp_path: Path) -> None:
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     topic_id = uuid.UUID(int=0x1234)
     with opened(tmp_path) as metadata:
-        metadata.create_topic("events", 2, {"retention.ms": "5", "cleanup.policy": "compact"}, topic_id)
+        metadata.create_topic("events", 3, {"retention.ms": "5", "cleanup.policy": "compact"}, topic_id)
         metadata.create_topic("gone", 1, {"retention.ms": "6"})
-        metadata.create_partitions("events", 3)
         metadata.alter_configs(TOPIC_RESOURCE, "events", {"retention.ms": None, "flush.messages": "1"})
         metadata.alter_configs(BROKER_RESOURCE, "", {"log.retention.ms": "7"})
         metadata.delete_topic("gone")
