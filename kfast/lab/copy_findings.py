@@ -135,14 +135,15 @@ def working_set_sentence(result: CopyResult) -> str:
 
 
 def counters_lines(result: CopyResult) -> list[str]:
-    """Of each mode in the largest chunks: bytes, those the sending CPU copied, and system calls."""
-    lines = [f"{'':<12}{'sent':>12}{'copied by the CPU':>20}{'copies':>8}{'system calls per GB':>21}"]
+    """Of each mode in the largest chunks: bytes, those the sending CPU copied, system calls and page faults."""
+    calls_and_faults = f"{'system calls per GB':>21}{'page faults per GB':>20}"
+    lines = [f"{'':<12}{'sent':>12}{'copied by the CPU':>20}{'copies':>8}{calls_and_faults}"]
     for mode in COPY_MODES:
         for run in result.runs_of(sweep_arms(result, mode)[-1])[:1]:
             copies = run.cpu_copied_bytes / run.sent_bytes
-            calls = run.syscalls / run.sent_bytes * 1e9
+            calls, faults = (count / run.sent_bytes * 1e9 for count in (run.syscalls, run.sender.page_faults))
             sent, copied = size_text(run.sent_bytes), size_text(run.cpu_copied_bytes)
-            lines.append(f"{LABELS[mode]:<12}{sent:>12}{copied:>20}{copies:>8.0f}{calls:>21,.0f}")
+            lines.append(f"{LABELS[mode]:<12}{sent:>12}{copied:>20}{copies:>8.0f}{calls:>21,.0f}{faults:>20,.0f}")
     return lines
 
 

@@ -14,18 +14,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU and context switches of one process, all its threads together, and the time they were read."""
+    """CPU, context switches and page faults (without the disk) of one process, all its threads together, and when."""
 
     user_s: float
     system_s: float
     voluntary_switches: int
     involuntary_switches: int
+    page_faults: int
     monotonic_ns: int
 
     @classmethod
     def now(cls) -> Usage:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(used.ru_utime, used.ru_stime, used.ru_nvcsw, used.ru_nivcsw, time.monotonic_ns())
+        return cls(used.ru_utime, used.ru_stime, used.ru_nvcsw, used.ru_nivcsw, used.ru_minflt, time.monotonic_ns())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class UsageInterval:
     system_s: float
     voluntary_switches: int
     involuntary_switches: int
+    page_faults: int
     start_ns: int
     end_ns: int
 
@@ -47,6 +49,7 @@ class UsageInterval:
             end.system_s - start.system_s,
             end.voluntary_switches - start.voluntary_switches,
             end.involuntary_switches - start.involuntary_switches,
+            end.page_faults - start.page_faults,
             start.monotonic_ns,
             end.monotonic_ns,
         )

@@ -94,4 +94,4 @@ def _io_run(arm: IoArm, block: int, megabytes_per_s: float, requests_per_mib: ob
 
 
 def _usage(cpu_s: float, elapsed_s: float) -> UsageInterval:
-    return UsageInterval(cpu_s, 0.0, 0, 0, 0, int(elapsed_s * 1e9))
+    return UsageInterval(cpu_s, 0.0, 0, 0, 0, 0, int(elapsed_s * 1e9))

@@ -2,7 +2,7 @@ from kfast.lab.usage import Usage, UsageInterval
 
 
 def test_an_interval_is_the_difference_and_survives_json():
-    start = Usage(user_s=0.0, system_s=0.0, voluntary_switches=0, involuntary_switches=0, monotonic_ns=5)
+    start = Usage(user_s=0.0, system_s=0.0, voluntary_switches=0, involuntary_switches=0, page_faults=0, monotonic_ns=5)
     used = UsageInterval.since(start)
     assert used.cpu_s == used.user_s + used.system_s > 0
     assert used.start_ns == 5

@@ -38,7 +38,7 @@ class FakeExperiment:
 
     def _run(self, is_sequential, elapsed_s):
         arm = IoArm("read", is_sequential, self.block_size, is_cold=True)
-        usage = UsageInterval(0.1, 0.0, 0, 0, 0, int(elapsed_s * 1e9))
+        usage = UsageInterval(0.1, 0.0, 0, 0, 0, 0, int(elapsed_s * 1e9))
         requests = {"read_requests": 0 if is_sequential else 100}
         return IoRun(0, arm, 1_000_000_000, usage, requests, {}, {}, {}, Unavailable("made up"))
 
