@@ -47,8 +47,8 @@ def limiting_resource(
 
     Where all processors were busy, it is the side that used more; a measurement beside programs that used more than
     broker and clients together says little about either. A process that kept a processor busy is the limit: each works
-    mostly in one thread, or under one interpreter lock. Where neither is so, and processors were idle while a request to
-    a disk was under way, it is the disk.
+    mostly in one thread, or under one interpreter lock. Where neither is so, and processors were idle while a request
+    to a disk was under way, it is the disk.
     """
     broker_s = cpu_s[BROKER]
     clients_s = [seconds for name, seconds in cpu_s.items() if name != BROKER]

@@ -54,7 +54,7 @@ def only_fetching_is_zero_copy(found: Sequence[DirectionCopies]) -> bool:
 
 
 def read_every_block_once(runs: Sequence[IoRun]) -> bool:
-    """Whether every run moved the same bytes, and each cold read, which began with none, left all pages in the cache."""
+    """Whether every run moved the same bytes, and each cold read brought in all pages of the file."""
     moved = {run.moved_bytes for run in runs}
     seen = [run.residency_after for run in runs if run.arm.is_cold and isinstance(run.residency_after, dict)]
     return len(moved) <= 1 and 0 not in moved and all(one["cached_pages"] == one["page_count"] for one in seen)
