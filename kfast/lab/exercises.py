@@ -9,10 +9,16 @@ from collections.abc import Collection
 
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import number
+from kfast.record.layout import HEADER_SIZE
 from kfast.transfer.modes import CPU_COPIES
 
 GIB = 1 << 30
 SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
+
+
+def header_bytes(answer: int | None, batch_count: int) -> str:
+    """How many bytes of the log are headers of `batch_count` batches?"""
+    return _check(answer, batch_count * HEADER_SIZE, 0.0, "one header a batch, however many records are in it")
 
 
 def copied_by_mmap_send(answer: int | None) -> str:

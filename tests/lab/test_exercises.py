@@ -30,3 +30,10 @@ def test_right_and_wrong_numbers_are_told_apart(check, right, wrong):
 )
 def test_the_modes_at_risk(answer, words):
     assert words in exercises.modes_at_risk(answer)
+
+
+def test_headers_are_counted_by_batch():
+    assert exercises.header_bytes(61_000, batch_count=1000).startswith("Right")
+    assert exercises.header_bytes(122, batch_count=2).startswith("Right")
+    assert "too large" in exercises.header_bytes(61_000, batch_count=2)
+    assert exercises.header_bytes(None, batch_count=2) == "No answer yet."
