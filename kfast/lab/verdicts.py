@@ -53,11 +53,10 @@ def only_fetching_is_zero_copy(found: Sequence[DirectionCopies]) -> bool:
     return copies["produced"] >= 2 and copies["fetched, sendfile"] == 0
 
 
-def read_every_block_once(runs: Sequence[IoRun]) -> bool:
-    """Whether every run moved the same bytes, and each cold read brought in all pages of the file."""
+def moved_the_same(runs: Sequence[IoRun]) -> bool:
+    """Whether every run moved the same bytes. What cachestat finds afterwards is no proof: a kernel may drop pages."""
     moved = {run.moved_bytes for run in runs}
-    seen = [run.residency_after for run in runs if run.arm.is_cold and isinstance(run.residency_after, dict)]
-    return len(moved) <= 1 and 0 not in moved and all(one["cached_pages"] == one["page_count"] for one in seen)
+    return len(moved) <= 1 and 0 not in moved
 
 
 def cold_was_cold(result: IoResult) -> bool:
