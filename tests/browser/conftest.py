@@ -89,8 +89,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                 process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """Gone with the module: playwright leaves an event loop running, in which no other test could run its own."""
     if CHROMIUM is None:
         pytest.skip("no chromium or google-chrome on PATH; KFAST_CHROMIUM may name one")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
