@@ -38,8 +38,9 @@ def test_data_is_found_beside_the_package_in_a_checkout() -> None:
 @pytest.mark.parametrize("name", ["notebooks", "data"])
 def test_the_wheel_holds_notebooks_and_data(name: str) -> None:
     project = tomllib.loads(kfast.data_path("pyproject.toml").read_text())
-    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included[name] == f"kfast/{name}"
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert name in wheel["only-include"]
+    assert wheel["sources"][name] == f"kfast/{name}"
     assert any(kfast.data_path(name).iterdir())
 
 
