@@ -12,6 +12,7 @@ from typing import Any
 
 from kfast.errors import KfastError
 
+# Those of kfast.transfer.modes, which the help of a command need not import.
 COPY_MODES = ("read_send", "mmap_send", "sendfile", "splice")
 
 

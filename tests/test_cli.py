@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 import kfast
-from kfast.cli import main
+from kfast.cli import COPY_MODES, main
 from kfast.lab import notebooks
 from kfast.record.builder import RecordBatchBuilder
+from kfast.transfer import modes
 
 
 @pytest.fixture
@@ -28,6 +29,10 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"kfast {command}" in capsys.readouterr().out.partition("examples:")[2]
+
+
+def test_serve_offers_the_copy_modes_there_are() -> None:
+    assert tuple(modes.COPY_MODES) == COPY_MODES
 
 
 def test_no_command_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,13 +6,13 @@ chance. The dashboard and the zero-copy notebook compare.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kfast.lab.data_way import DataWay, data_way
+from kfast.lab.plans import is_fast
 from kfast.lab.sampler import reading
 from kfast.lab.workload import Workload
 from kfast.lab.workload_settings import WorkloadSettings
@@ -40,7 +40,7 @@ class FirstLook:
 def first_look(copy_modes: Sequence[str] = COPY_MODES, seconds: float | None = None) -> dict[str, FirstLook]:
     """Run broker, producer and consumer in processes of their own, and look at each copy mode for `seconds`."""
     if seconds is None:
-        seconds = FAST_LOOK_S if os.environ.get("KFAST_FAST") == "1" else LOOK_S
+        seconds = FAST_LOOK_S if is_fast() else LOOK_S
     looks = {}
     with Workload(WorkloadSettings(copy_mode=copy_modes[0])) as workload:
         for copy_mode in copy_modes:

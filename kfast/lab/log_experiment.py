@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.memory import touch_memory
 from kfast.lab.summary import Interval, paired_ratio, resolution
+from kfast.lab.usage import Usage, UsageInterval
 from kfast.log.log import Log
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.checksum import crc32c
@@ -83,8 +82,8 @@ def run_log_experiment(
                 progress(number, len(plans), f"{arm}, batches of {batch_size} bytes")
             batch = make_batch(batch_size)
             count = max(1, min(run_size // len(batch), MAX_BATCHES_A_RUN))
-            elapsed_s, cpu_s = arms[arm](directory.path / f"{number}", batch, count)
-            runs.append(LogRun(block, arm, len(batch), count * len(batch), elapsed_s, cpu_s))
+            used = arms[arm](directory.path / f"{number}", batch, count)
+            runs.append(LogRun(block, arm, len(batch), count * len(batch), used.elapsed_s, used.cpu_s))
     if progress is not None:
         progress(len(plans), len(plans), "done")
     return runs
@@ -127,41 +126,25 @@ def make_batch(size: int) -> bytearray:
     return builder.build()
 
 
-def _append_to_log(path: Path, batch: bytearray, count: int) -> tuple[float, float]:
+def _append_to_log(path: Path, batch: bytearray, count: int) -> UsageInterval:
     log = Log.open(path)
-    with _Stopwatch() as watch:
-        for _ in range(count):
-            log.append(batch)
+    start = Usage.now()
+    for _ in range(count):
+        log.append(batch)
+    used = UsageInterval.since(start)
     log.delete()
-    return watch.elapsed_s, watch.cpu_s
+    return used
 
 
-def _write_bare(path: Path, batch: bytearray, count: int) -> tuple[float, float]:
+def _write_bare(path: Path, batch: bytearray, count: int) -> UsageInterval:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:
         position, checked = 0, memoryview(batch)[ATTRIBUTES_POSITION:]
-        with _Stopwatch() as watch:
-            for _ in range(count):
-                crc32c(checked)
-                position += os.pwrite(fd, batch, position)
+        start = Usage.now()
+        for _ in range(count):
+            crc32c(checked)
+            position += os.pwrite(fd, batch, position)
+        return UsageInterval.since(start)
     finally:
         os.close(fd)
         path.unlink()
-    return watch.elapsed_s, watch.cpu_s
-
-
-class _Stopwatch:
-    """Wall and processor time of a `with` block."""
-
-    def __enter__(self) -> _Stopwatch:
-        self._cpu_s, self._start_ns = _cpu_s(), time.monotonic_ns()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.elapsed_s = (time.monotonic_ns() - self._start_ns) / 1e9
-        self.cpu_s = _cpu_s() - self._cpu_s
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

@@ -14,7 +14,6 @@ Every button and control has its twin in code, so that Run All needs no click.
 from __future__ import annotations
 
 import copy
-import os
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +22,7 @@ import ipywidgets as widgets
 
 from kfast.lab.lab_directory import lab_parent
 from kfast.lab.mode_comparison import ComparisonPlan
+from kfast.lab.plans import is_fast
 from kfast.lab.reading import Reading
 from kfast.lab.sampler import reading
 from kfast.lab.workload import Workload
@@ -72,30 +72,30 @@ class Dashboard:
         seed: int | None = None,
         **settings: Any,
     ) -> None:
-        is_fast = os.environ.get("KFAST_FAST") == "1"
-        limit_s = limit_s if limit_s is not None else FAST_LIMIT_S if is_fast else LIMIT_S
+        is_short = is_fast()
+        limit_s = limit_s if limit_s is not None else FAST_LIMIT_S if is_short else LIMIT_S
         capabilities = probe(lab_parent())
         copy_modes = [mode for mode, capability in capabilities.items() if capability.is_available]
         measuring = Measuring(
             open_workload,
             read,
             copy_modes,
-            FAST_PLAN if is_fast else PLAN,
+            FAST_PLAN if is_short else PLAN,
             limit_s,
             random.randrange(2**32) if seed is None else seed,
         )
         self._show = Show(Controls({**DEFAULTS, **settings}, copy_modes))
         self._run = DashboardRun(self._show, measuring)
-        self._is_fast = is_fast
+        self._is_fast = is_short
         self._plot = LivePlot(
             "dashboard",
             [self._show.time_figure, self._show.way_figure],
             self._run,
             limit_s=limit_s,
-            frames_per_s=FAST_FRAMES_PER_S if is_fast else FRAMES_PER_S,
+            frames_per_s=FAST_FRAMES_PER_S if is_short else FRAMES_PER_S,
             at_end=self._save,
         )
-        if is_fast:
+        if is_short:
             self._run.on_compared = self._plot.request_stop
         self.view = self._arrange()
         self._output = LiveOutput(self.view)
