@@ -16,10 +16,12 @@ class OpenFile:
     still leave for a consumer (POSIX keeps an unlinked file until its last descriptor is closed).
     """
 
-    __slots__ = ("__weakref__", "fd", "path")
+    __slots__ = ("__weakref__", "fd", "path", "was_used")
 
     def __init__(self, path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> None:
         self.fd = -1
+        self.was_used = False
+        """For the pool of open files that may hold this one."""
         self.path = os.fspath(path)
         self.fd = os.open(self.path, flags | os.O_CLOEXEC, 0o644)
 
@@ -34,7 +36,7 @@ class OpenFile:
         return f"OpenFile({os.path.basename(self.path)!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileSlice:
     """`size` bytes of `file` from `position` on. Its len() is what a frame needs to know of it."""
 

@@ -19,8 +19,13 @@ def read_unsigned(buffer: Buffer, position: int) -> tuple[int, int]:
 
     Raises CorruptRecordError where the buffer ends inside it, and where ten bytes do not end it.
     """
-    value = shift = 0
     try:
+        value = buffer[position]
+        position += 1
+        if value < 0x80:
+            return value, position
+        value &= 0x7F
+        shift = 7
         while True:
             byte = buffer[position]
             position += 1

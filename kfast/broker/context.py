@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class RequestContext:
     """One a connection, reused for each of its requests: `header` is that of the request being handled.
 
-    `before_wait` is called by a handler that is about to wait: it sends the answers that are still pending, so that a
-    long poll holds up nobody's earlier response.
+    `before_wait` is called by a produce handler that is about to wait for the disk: it sends the answers gathered so
+    far, so that one client's fsync holds up nobody's earlier response.
     """
 
     client_host: str

@@ -17,8 +17,7 @@ from kfast.wire.fetch import (
     FetchPartitionResponse,
     FetchRequest,
     FetchResponse,
-    FetchTopic,
-    FetchTopicResponse,
+    PartitionData,
     read_fetch_request,
     write_fetch_response,
 )
@@ -50,16 +49,15 @@ def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[C
         # sessions are declined (0 in every response), so nobody can have been given this one
         response = FetchResponse([], FetchSessionIdNotFoundError.error_code)
     else:
-        response = _fetch(broker, request, context)
+        response = _fetch(broker, request)
     chunks = write_fetch_response(header.api_version, header.correlation_id, response)
     return cast("list[Chunk]", chunks)  # wire calls them Sized: it does not know what a FileSlice is
 
 
-def _fetch(broker: Broker, request: FetchRequest, context: RequestContext) -> FetchResponse:
+def _fetch(broker: Broker, request: FetchRequest) -> FetchResponse:
     reading = _Reading(broker, request)
     if reading.is_enough:
         return reading.response
-    context.before_wait()
     end_ns = broker.clock.monotonic_ns() + min(request.max_wait_ms, MAX_WAIT_MS) * 1_000_000
     with DelayedFetch(broker, reading.logs) as delayed:
         while True:
@@ -110,62 +108,58 @@ class _Reading:
 
     def __init__(self, broker: Broker, request: FetchRequest) -> None:
         self._broker = broker
-        self._request = request
+        self._is_committed = request.isolation_level == READ_COMMITTED
         self._left_bytes = min(request.max_bytes, broker.config.fetch_max_bytes)
         self._found_bytes = 0
         self._slices_left = MAX_SLICES
         self._has_error = False
         self.logs: list[Log] = []
-        self.response = FetchResponse([self._topic(topic) for topic in request.topics])
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether the client gets this answer now: enough bytes, an error, or no time to wait."""
-        request = self._request
-        return (
-            self._found_bytes >= request.min_bytes or self._has_error or request.max_wait_ms <= 0 or not request.topics
+        topics = []
+        for name, topic_id, partitions in request.topics:
+            known_name = broker.metadata.topic_name(topic_id) if topic_id is not None else name
+            topics.append((name, topic_id, self._partitions(known_name, partitions)))
+        self.response = FetchResponse(topics)
+        self.is_enough = (
+            self._found_bytes >= request.min_bytes or self._has_error or request.max_wait_ms <= 0 or not topics
         )
+        """Whether the client gets this answer now: enough bytes, an error, or no time to wait."""
 
-    def _topic(self, topic: FetchTopic) -> FetchTopicResponse:
-        name = topic.name
-        if name is None and topic.topic_id is not None:
-            name = self._broker.metadata.topic_name(topic.topic_id)
-        partitions = [self._partition(name, partition) for partition in topic.partitions]
-        return FetchTopicResponse(topic.name, topic.topic_id, partitions)
+    def _partitions(self, topic: str | None, partitions: Iterable[FetchPartition]) -> list[PartitionData]:
+        results = []
+        for wanted in partitions:
+            results.append(self._partition(topic, *wanted))
+        return results
 
-    def _partition(self, topic: str | None, wanted: FetchPartition) -> FetchPartitionResponse:
+    def _partition(
+        self, topic: str | None, partition: int, offset: int, max_bytes: int, leader_epoch: int, *of_followers: int
+    ) -> PartitionData:
         try:
             if topic is None:
                 raise UnknownTopicIdError("there is no topic of this id")
-            log = self._broker.log(topic, wanted.partition)
-            self._broker.metadata.check_leader_epoch(topic, wanted.partition, wanted.current_leader_epoch)
-            is_committed = self._request.isolation_level == READ_COMMITTED
+            log = self._broker.log(topic, partition)
+            self._broker.metadata.check_leader_epoch(topic, partition, leader_epoch)
             self.logs.append(log)
-            data = self._read(log, wanted, log.last_stable_offset if is_committed else None)
+            records, _, log_start_offset, high_watermark, last_stable_offset = self._read(log, offset, max_bytes)
         except KfastError as error:
             self._has_error = True
-            return FetchPartitionResponse(wanted.partition, error.error_code)
-        records = data.records
-        if records.size:
-            self._found_bytes += records.size
-            self._left_bytes = max(0, self._left_bytes - records.size)
+            return FetchPartitionResponse(partition, error.error_code)
+        size = records.size
+        if size:
+            self._found_bytes += size
+            self._left_bytes = max(0, self._left_bytes - size)
             self._slices_left -= 1
-        return FetchPartitionResponse(
-            wanted.partition,
-            0,
-            data.high_watermark,
-            data.last_stable_offset,
-            data.log_start_offset,
-            () if is_committed else None,
-            records if records.size else _NOTHING,  # which keeps no file open while the fetch waits for more
-        )
+        data = records if size else _NOTHING  # which keeps no file open while the fetch waits for more
+        return (
+            partition, 0, high_watermark, last_stable_offset, log_start_offset, () if self._is_committed else None, data
+        )  # fmt: skip
 
-    def _read(self, log: Log, wanted: FetchPartition, up_to: int | None) -> FetchDataInfo:
+    def _read(self, log: Log, offset: int, max_bytes: int) -> FetchDataInfo:
+        up_to = log.last_stable_offset if self._is_committed else None
         try:
             if self._slices_left:
-                max_bytes = min(wanted.max_bytes, self._left_bytes)
-                return log.read(wanted.fetch_offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
-            return log.read(wanted.fetch_offset, 0, up_to=up_to, min_one_batch=False)
+                max_bytes = min(max_bytes, self._left_bytes)
+                return log.read(offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
+            return log.read(offset, 0, up_to=up_to, min_one_batch=False)
         except OSError as error:
-            logger.error("%s: reading from offset %d: %s", log.directory.name, wanted.fetch_offset, error)
+            logger.error("%s: reading from offset %d: %s", log.directory.name, offset, error)
             raise KafkaStorageError(f"{log.directory.name}: {error.strerror}") from error

@@ -64,7 +64,6 @@ def find_coordinator(broker: Broker, request: Any, context: RequestContext) -> A
 
 
 def join_group(broker: Broker, request: Any, context: RequestContext) -> Any:
-    context.before_wait()
     try:
         result = broker.groups.join(request.group_id, _joiner(request, context))
     except KfastError as error:
@@ -118,7 +117,6 @@ def _joiner(request: Any, context: RequestContext) -> Joiner:
 
 
 def sync_group(broker: Broker, request: Any, context: RequestContext) -> Any:
-    context.before_wait()
     result = broker.groups.sync(
         request.group_id,
         request.member_id,

@@ -17,10 +17,9 @@ from kfast.errors import (
 from kfast.log.config import NEVER
 from kfast.record.layout import ATTRIBUTES_POSITION, CONTROL_MASK, HEADER_SIZE, LENGTH_POSITION, LOG_OVERHEAD
 from kfast.wire.produce import (
-    ProducePartition,
+    PartitionResult,
     ProducePartitionResponse,
-    ProduceResponse,
-    ProduceTopicResponse,
+    TopicResults,
     read_produce_request,
     write_produce_response,
 )
@@ -44,45 +43,46 @@ def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[C
     never learn of it otherwise.
     """
     header = context.header
-    request = read_produce_request(header.api_version, frame, header.size_bytes)
-    topics = []
-    for name, topic_id, partitions in request.topics:
-        results = [_append(broker, name, data, request.acks, context) for data in partitions]
-        topics.append(ProduceTopicResponse(name, topic_id, results))
-    if request.acks == 0:
-        _ensure_no_error(topics)
+    version = header.api_version
+    _, acks, _, topics = read_produce_request(version, frame, header.size_bytes)
+    results = []
+    for topic, topic_id, data in topics:
+        partitions = []
+        for partition, records in data:
+            partitions.append(_append(broker, topic, partition, records, acks, context))
+        results.append((topic, topic_id, partitions))
+    if acks == 0:
+        _ensure_no_error(results)
         return []
-    return [write_produce_response(header.api_version, header.correlation_id, ProduceResponse(topics))]
+    return [write_produce_response(version, header.correlation_id, results)]
 
 
 def _append(
-    broker: Broker, topic: str, data: ProducePartition, acks: int, context: RequestContext
-) -> ProducePartitionResponse:
+    broker: Broker, topic: str, partition: int, records: memoryview | None, acks: int, context: RequestContext
+) -> PartitionResult:
     try:
         if acks not in _ACKS:
             raise InvalidRequiredAcksError(f"acks is {acks}, and -1, 0 and 1 are all there are")
         if topic in broker.metadata.internal_topics:
             raise InvalidTopicError(f"{topic} is written by the broker alone")
-        log = broker.log(topic, data.partition)
-        records = _one_batch(data.records)
+        log = broker.log(topic, partition)
+        batch = _one_batch(records)
         if log.config.flush_messages != NEVER:
             context.before_wait()  # an fsync takes as long as a long poll
-        info = log.append(records, leader_epoch=broker.metadata.leader_epoch(topic, data.partition))
+        info = log.append(batch, leader_epoch=broker.metadata.leader_epoch(topic, partition))
     except KfastError as error:
         if isinstance(error, KafkaStorageError):
-            logger.error("%s-%d: %s", topic, data.partition, error)
-        return ProducePartitionResponse(data.partition, error.error_code, error_message=str(error))
-    context.metrics.appended_bytes += len(records)
-    return ProducePartitionResponse(
-        data.partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset
-    )
+            logger.error("%s-%d: %s", topic, partition, error)
+        return ProducePartitionResponse(partition, error.error_code, error_message=str(error))
+    context.metrics.appended_bytes += len(batch)
+    return partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset, (), None
 
 
-def _ensure_no_error(topics: Iterable[ProduceTopicResponse]) -> None:
-    for topic in topics:
-        for result in topic.partitions:
-            if result.error_code:
-                raise InvalidRequiredAcksError(f"acks=0 to {topic.name}-{result.partition}: {result.error_message}")
+def _ensure_no_error(results: Iterable[TopicResults]) -> None:
+    for topic, _, partitions in results:
+        for partition, error_code, *_, error_message in partitions:
+            if error_code:
+                raise InvalidRequiredAcksError(f"acks=0 to {topic}-{partition}: {error_message}")
 
 
 def _one_batch(records: memoryview | None) -> memoryview:

@@ -1,8 +1,8 @@
 """The sockets of the broker: one listener, one thread a connection, blocking.
 
 A thread a connection means that a sendfile on cold pages stalls its own consumer and nobody else (KAFKA-7504 is what
-happens otherwise). Every complete frame that one recv brought is answered before the next recv, and the answers leave
-together; what is pending is sent before a request that may wait.
+happens otherwise). Every complete frame that one recv brought is answered before the next recv; answers to small
+produce requests leave together, all others at once, and none waits for a request that may wait.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from typing import TYPE_CHECKING, cast
 from kfast.broker import dispatch
 from kfast.broker.context import RequestContext
 from kfast.errors import KfastError, MalformedFrameError
-from kfast.file_slice import FileSlice
 from kfast.transfer.connection import Connection
 from kfast.wire.api_versions import ApiKey
-from kfast.wire.framing import next_frame, parse_request_header
+from kfast.wire.framing import SIZE_PREFIX, next_frame_end, parse_request_header
 
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
-    from kfast.transfer.sender import Bytes, Chunk
+    from kfast.transfer.sender import Bytes
 
 logger = logging.getLogger(__name__)
 
 FIRST_BUFFER_SIZE = 4 * 1024
 KEPT_BUFFER_SIZE = 64 * 1024
-MAX_PENDING_SIZE = 64 * 1024
+MAX_GATHERED_SIZE = 64 * 1024
 SMALL_FRAME_SIZE = 64 * 1024
 LISTEN_BACKLOG = 1024
 ACCEPT_RETRY_S = 0.1
@@ -119,13 +118,12 @@ class Session:
         self._context = RequestContext(
             client_host=client_host,
             local_host=local_host,
-            before_wait=self._flush,
+            before_wait=self._send_answers,
             metrics=self.metrics,
         )
         self._turn = Turn(broker.turns)
         self._buffer = bytearray(FIRST_BUFFER_SIZE)
-        self._pending: list[Chunk] = []
-        self._pending_size = 0
+        self._answers = bytearray()  # to small produce requests, not sent yet
         self._thread = threading.Thread(target=self._run, name=f"kfast-{self._context.client_host}", daemon=True)
 
     def start(self) -> None:
@@ -170,47 +168,49 @@ class Session:
         max_size = self._broker.config.socket_request_max_bytes
         with memoryview(self._buffer) as view:
             try:
-                while (frame := next_frame(view, start, end, max_size)) is not None:
-                    start = frame.end
-                    self._answer(view[frame.start : frame.end])
+                while (frame_end := next_frame_end(view, start, end, max_size)) is not None:
+                    self._answer(view[start + SIZE_PREFIX : frame_end])
+                    start = frame_end
             finally:
-                self._flush()  # also before a bad frame closes the connection: those before it were good
+                self._send_answers()  # also before a bad frame closes the connection: those before it were good
         return start
 
     def _answer(self, frame: memoryview) -> None:
         header = self._context.header = parse_request_header(frame)
         if header.api_key == PRODUCE and len(frame) <= SMALL_FRAME_SIZE:
-            self._turn.take()
+            if not self._turn.is_mine:
+                self._turn.take()
+            for answer in dispatch.answer(self._broker, frame, self._context):
+                self._answers += cast("Bytes", answer)
+            if len(self._answers) > MAX_GATHERED_SIZE:
+                self._send_answers()
         else:
-            self._turn.give()
-        for chunk in dispatch.answer(self._broker, frame, self._context):
-            self._pending.append(chunk)
-            self._pending_size += len(chunk)
-            if type(chunk) is FileSlice:
-                self._pending_size += MAX_PENDING_SIZE
-        if self._pending_size > MAX_PENDING_SIZE:
-            self._flush()
+            self._send_answers()
+            chunks = dispatch.answer(self._broker, frame, self._context)
+            self._connection.send_chunks(chunks, self._broker.config.transfer_settings)
 
-    def _flush(self) -> None:
-        pending, self._pending, self._pending_size = self._pending, [], 0
-        if self._turn.is_mine:  # then no slice is pending: what answers with one has given its turn up
+    def _send_answers(self) -> None:
+        """Send the answers gathered so far, and give the turn up."""
+        answers, sent = self._answers, 0
+        if self._turn.is_mine:
             try:
-                pending = cast("list[Chunk]", self._connection.send_now(cast("list[Bytes]", pending)))
+                if answers:
+                    sent = self._connection.send_now(answers)
             finally:
                 self._turn.give()
-        if pending:
-            self._connection.send_chunks(pending, self._broker.config.transfer_settings)
+        if sent < len(answers):
+            self._connection.send_chunks([memoryview(answers)[sent:]], self._broker.config.transfer_settings)
+        if answers:
+            self._answers = bytearray()
 
     def _make_room(self, start: int, end: int) -> tuple[int, int]:
         """Move an unfinished frame to the front; double a full buffer; let go of one that large frames left behind."""
         rest = end - start
-        size = len(self._buffer)
-        if rest == size:
+        size = wanted = len(self._buffer)
+        if end == size and (rest == size or size < KEPT_BUFFER_SIZE):
             wanted = 2 * size
         elif size > KEPT_BUFFER_SIZE and end < size // 4:
             wanted = KEPT_BUFFER_SIZE
-        else:
-            wanted = size
         if wanted != size:
             smaller_or_larger = bytearray(max(wanted, rest + 1))
             smaller_or_larger[:rest] = self._buffer[start:end]

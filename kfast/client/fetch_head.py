@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from kfast.errors import MalformedFrameError
+from kfast.varint import read_unsigned
 from kfast.wire import fetch, fields, framing
 
 HEAD_SIZE = 512
@@ -81,6 +82,6 @@ def _read(version: int, head: memoryview) -> FetchHead:
 def _count(flexible: bool, head: memoryview, position: int) -> tuple[int, int]:
     """A count or size whose items need not be in `head`."""
     if flexible:
-        count_plus_one, position = fields.read_uvarint(head, position)
+        count_plus_one, position = read_unsigned(head, position)
         return count_plus_one - 1, position
     return fields.INT32.unpack_from(head, position)[0], position + 4

@@ -198,9 +198,9 @@ class ProduceLoad:
             )
         now_ns = time.monotonic_ns()
         start, end = 0, self._responses_end + received
-        while frame := framing.next_frame(self._responses, start, end, RESPONSE_BUFFER_SIZE):
-            self._answered(self._responses[frame.start : frame.end], now_ns)
-            start = frame.end
+        while frame_end := framing.next_frame_end(self._responses, start, end, RESPONSE_BUFFER_SIZE):
+            self._answered(self._responses[start + framing.SIZE_PREFIX : frame_end], now_ns)
+            start = frame_end
         self._responses[: end - start] = self._responses[start:end]
         self._responses_end = end - start
 

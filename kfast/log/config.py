@@ -6,7 +6,7 @@ Which value comes from where (topic, broker, default) is the broker's business, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from kfast.record.layout import TimestampType
@@ -36,13 +36,13 @@ class LogConfig:
     cleanup_policy: frozenset[str] = frozenset({"delete"})
     file_delete_delay_ms: int = 60_000
 
-    @property
-    def limits_timestamps(self) -> bool:
-        return self.message_timestamp_after_max_ms != NEVER or self.message_timestamp_before_max_ms != NEVER
+    limits_timestamps: bool = field(init=False)
+    is_compacted: bool = field(init=False)
 
-    @property
-    def is_compacted(self) -> bool:
-        return "compact" in self.cleanup_policy
+    def __post_init__(self) -> None:
+        limits = (self.message_timestamp_after_max_ms, self.message_timestamp_before_max_ms)
+        object.__setattr__(self, "limits_timestamps", limits != (NEVER, NEVER))
+        object.__setattr__(self, "is_compacted", "compact" in self.cleanup_policy)
 
     @property
     def is_deleted(self) -> bool:

@@ -1,4 +1,4 @@
-"""Open files, the most recently used ones kept: a log directory has more files than a process may hold open.
+"""Open files, the recently used ones kept: a log directory has more files than a process may hold open.
 
 Eviction drops only the pool's own reference. A slice in flight has another, so its descriptor lives until it is sent.
 Whoever reads or writes holds the file likewise, by a name: a number taken from `open(path).fd` may be another file's by
@@ -36,12 +36,12 @@ class FilePool:
 
     def open(self, path: str) -> OpenFile:
         """The file at `path`, opened unless it is already. Raises FileNotFoundError."""
+        file = self._files.get(path)
+        if file is not None:
+            file.was_used = True
+            return file
         with self._lock:
-            file = self._files.get(path)
-            if file is not None:
-                self._files.move_to_end(path)
-                return file
-            return self._open(path, self._flags)
+            return self._files.get(path) or self._open(path, self._flags)
 
     def create(self, path: str) -> OpenFile:
         """The file at `path`, made first, empty, unless it is there."""
@@ -58,10 +58,20 @@ class FilePool:
             self._files.clear()
 
     def _open(self, path: str, flags: int) -> OpenFile:
-        file = self._files[path] = OpenFile(path, flags)
-        if len(self._files) > self.limit:
-            self._files.popitem(last=False)
+        file = OpenFile(path, flags)
+        if len(self._files) >= self.limit:
+            self._evict()
+        self._files[path] = file
         return file
+
+    def _evict(self) -> None:
+        """Drop the first file that was not used since it was last looked at: an LRU whose users take no lock."""
+        while True:
+            path, file = self._files.popitem(last=False)
+            if not file.was_used:
+                return
+            file.was_used = False
+            self._files[path] = file
 
     def __len__(self) -> int:
         return len(self._files)

@@ -63,9 +63,9 @@ class Connection:
             self.shutdown()
             raise
 
-    def send_now(self, chunks: list[Bytes]) -> list[Bytes]:
-        """Send as much of `chunks` as the socket takes without waiting; return the rest. Raises ConnectionError."""
-        return self._sender.send_now(chunks)
+    def send_now(self, data: Bytes) -> int:
+        """Send as much of `data` as the socket takes without waiting; return how many bytes. Raises ConnectionError."""
+        return self._sender.send_now(data)
 
     def shutdown(self) -> None:
         """End both directions: a thread waiting in recv_into gets 0, one waiting in send_chunks BrokenPipeError."""

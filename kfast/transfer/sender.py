@@ -68,15 +68,15 @@ class Sender:
         except BlockingIOError as error:
             raise TimeoutError(f"the peer took no byte until the send timed out, after {sent} bytes or more") from error
 
-    def send_now(self, chunks: list[Bytes]) -> list[Bytes]:
-        """Send as much of `chunks` as the socket takes without waiting; return the rest."""
+    def send_now(self, data: Bytes) -> int:
+        """Send as much of `data` as the socket takes without waiting; return how many bytes that were."""
         self._scratch.syscalls += 1
         try:
-            sent = self._socket.sendmsg(chunks[:IOV_MAX], (), sockets.MSG_DONTWAIT)
+            sent = self._socket.send(data, sockets.MSG_DONTWAIT)
         except BlockingIOError:
-            return chunks
+            return 0
         self._inline_bytes += sent
-        return _after(chunks, sent)
+        return sent
 
     def _send_slice(self, chunk: FileSlice, settings: TransferSettings) -> int:
         mode = settings.copy_mode

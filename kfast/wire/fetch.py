@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence, Sized
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from kfast.errors import MalformedFrameError
@@ -110,16 +110,24 @@ class FetchPartitionResponse(NamedTuple):
     records: Chunk | None = None
 
 
+PartitionData: TypeAlias = tuple[int, int, int, int, int, Sequence[AbortedTransaction] | None, Chunk | None]
+"""A FetchPartitionResponse, as a plain tuple or not."""
+
+
 class FetchTopicResponse(NamedTuple):
     name: str | None
     topic_id: UUID | None
     partitions: Sequence[FetchPartitionResponse]
 
 
+TopicData: TypeAlias = tuple[str | None, UUID | None, Sequence[PartitionData]]
+"""A FetchTopicResponse, as a plain tuple or not: those of the broker are made in a tenth of the time."""
+
+
 class FetchResponse(NamedTuple):
     """`session_id` 0 declines a session: the client goes on with full requests."""
 
-    topics: Sequence[FetchTopicResponse]
+    topics: Sequence[TopicData]
     error_code: int = 0
     session_id: int = 0
     throttle_time_ms: int = 0
@@ -253,7 +261,7 @@ def write_fetch_response(version: int, correlation_id: int, response: FetchRespo
         write_count(len(partitions), out)
         for partition in partitions:
             _write_partition(version, flexible, partition, out)
-            records = partition.records
+            records = partition[6]
             records_size = 0 if records is None else len(records)
             write_count(records_size, out)
             if records_size:
@@ -291,13 +299,13 @@ def _write_topic_name(version: int, name: str | None, topic_id: UUID | None, out
         fields.write_string(name or "", out)
 
 
-def _write_partition(version: int, flexible: bool, partition: FetchPartitionResponse, out: bytearray) -> None:
+def _write_partition(version: int, flexible: bool, partition: PartitionData, out: bytearray) -> None:
     """All of a partition before its records."""
+    aborted = partition[5]
     if version >= 5:
         out += _RESPONSE_PARTITION_V5.pack(*partition[:5])
     else:
         out += _RESPONSE_PARTITION_V4.pack(*partition[:4])
-    aborted = partition.aborted_transactions
     (fields.write_compact_count if flexible else fields.write_count)(-1 if aborted is None else len(aborted), out)
     for transaction in aborted or ():
         out += _ABORTED.pack(*transaction)

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from uuid import UUID
 
-from kfast import varint
 from kfast.errors import CorruptRecordError, MalformedFrameError
+from kfast.varint import read_unsigned, write_unsigned
 
 DECODE_ERRORS = (MalformedFrameError, CorruptRecordError, IndexError, struct.error, UnicodeDecodeError)
 """What a reader raises at bytes that are cut off, announce more than is there, or are no text."""
@@ -40,18 +40,15 @@ BytesReader = Callable[[memoryview, int], tuple[memoryview | None, int]]
 CountReader = Callable[[memoryview, int, int], tuple[int, int]]
 
 
-def read_uvarint(buffer: memoryview, position: int) -> tuple[int, int]:
-    byte = buffer[position]
-    if byte < 0x80:  # nearly all of them: names, counts and tags are short
-        return byte, position + 1
-    return varint.read_unsigned(buffer, position)
-
-
 def _slice(buffer: memoryview, position: int, size: int) -> tuple[memoryview, int]:
     end = position + size
     if size < 0 or end > len(buffer):
-        raise MalformedFrameError(f"{size} bytes announced at position {position}, {len(buffer) - position} are left")
+        raise _beyond_the_end(buffer, position, size)
     return buffer[position:end], end
+
+
+def _beyond_the_end(buffer: memoryview, position: int, size: int) -> MalformedFrameError:
+    return MalformedFrameError(f"{size} bytes announced at position {position}, {len(buffer) - position} are left")
 
 
 def read_string(buffer: memoryview, position: int) -> tuple[str, int]:
@@ -69,17 +66,16 @@ def read_nullable_string(buffer: memoryview, position: int) -> tuple[str | None,
 
 
 def read_compact_string(buffer: memoryview, position: int) -> tuple[str, int]:
-    size_plus_one, position = read_uvarint(buffer, position)
-    data, position = _slice(buffer, position, size_plus_one - 1)
-    return str(data, "utf-8"), position
+    size_plus_one, position = read_unsigned(buffer, position)
+    end = position + size_plus_one - 1
+    if not size_plus_one or end > len(buffer):
+        raise _beyond_the_end(buffer, position, size_plus_one - 1)
+    return str(buffer[position:end], "utf-8"), end
 
 
 def read_compact_nullable_string(buffer: memoryview, position: int) -> tuple[str | None, int]:
-    size_plus_one, position = read_uvarint(buffer, position)
-    if not size_plus_one:
-        return None, position
-    data, position = _slice(buffer, position, size_plus_one - 1)
-    return str(data, "utf-8"), position
+    data, position = read_compact_bytes(buffer, position)
+    return data if data is None else str(data, "utf-8"), position
 
 
 def read_bytes(buffer: memoryview, position: int) -> tuple[memoryview | None, int]:
@@ -92,10 +88,13 @@ def read_bytes(buffer: memoryview, position: int) -> tuple[memoryview | None, in
 
 def read_compact_bytes(buffer: memoryview, position: int) -> tuple[memoryview | None, int]:
     """A view of the buffer, not a copy; None for null."""
-    size_plus_one, position = read_uvarint(buffer, position)
+    size_plus_one, position = read_unsigned(buffer, position)
     if not size_plus_one:
         return None, position
-    return _slice(buffer, position, size_plus_one - 1)
+    end = position + size_plus_one - 1
+    if end > len(buffer):
+        raise _beyond_the_end(buffer, position, size_plus_one - 1)
+    return buffer[position:end], end
 
 
 def read_count(buffer: memoryview, position: int, item_size: int) -> tuple[int, int]:
@@ -105,7 +104,7 @@ def read_count(buffer: memoryview, position: int, item_size: int) -> tuple[int, 
 
 
 def read_compact_count(buffer: memoryview, position: int, item_size: int) -> tuple[int, int]:
-    count_plus_one, position = read_uvarint(buffer, position)
+    count_plus_one, position = read_unsigned(buffer, position)
     return _checked_count(count_plus_one - 1, buffer, position, item_size), position
 
 
@@ -146,12 +145,12 @@ def skip_tags(buffer: memoryview, position: int) -> int:
 
 def read_tags(buffer: memoryview, position: int) -> tuple[dict[int, memoryview], int]:
     tags: dict[int, memoryview] = {}
-    count, position = read_uvarint(buffer, position)
+    count, position = read_unsigned(buffer, position)
     if count > MAX_TAGS:
         raise MalformedFrameError(f"{count} tagged fields at position {position}, {MAX_TAGS} are allowed")
     for _ in range(_checked_count(count, buffer, position, 2)):
-        tag, position = read_uvarint(buffer, position)
-        size, position = read_uvarint(buffer, position)
+        tag, position = read_unsigned(buffer, position)
+        size, position = read_unsigned(buffer, position)
         tags[tag], position = _slice(buffer, position, size)
     return tags, position
 
@@ -183,7 +182,7 @@ def write_nullable_string(value: str | None, out: bytearray) -> None:
 
 def write_compact_string(value: str, out: bytearray) -> None:
     data = value.encode()
-    varint.write_unsigned(len(data) + 1, out)
+    write_compact_count(len(data), out)
     out += data
 
 
@@ -204,7 +203,7 @@ def write_compact_count(count: int, out: bytearray) -> None:
     if count < 0x7F:
         out.append(count + 1)
     else:
-        varint.write_unsigned(count + 1, out)
+        write_unsigned(count + 1, out)
 
 
 def write_uuid(value: UUID | None, out: bytearray) -> None:

@@ -6,7 +6,7 @@
     response header  v0: correlation_id int32
                      v1: the same, then tags; ApiVersions always answers with v0
 
-The caller owns the buffer: `next_frame` says where in it the next frame lies, copies nothing and keeps no state.
+The caller owns the buffer: `next_frame_end` says where in it the next frame ends, copies nothing and keeps no state.
 """
 
 from __future__ import annotations
@@ -24,13 +24,6 @@ SIZE_PREFIX = 4
 _SIZE = struct.Struct(">i")
 _REQUEST_HEAD = struct.Struct(">hhih")  # the last is the size of the client id
 _RESPONSE_HEAD = struct.Struct(">ii")
-
-
-class Frame(NamedTuple):
-    """Where a frame lies in a buffer: `start` is after its size prefix, `end` after its last byte."""
-
-    start: int
-    end: int
 
 
 class RequestHeader(NamedTuple):
@@ -56,17 +49,16 @@ def announced_size(buffer: bytes | bytearray | memoryview, start: int, end: int,
     return size
 
 
-def next_frame(buffer: bytes | bytearray | memoryview, start: int, end: int, max_size: int) -> Frame | None:
-    """The frame whose prefix begins at `start`, if all of it lies before `end`; None asks for more bytes.
+def next_frame_end(buffer: bytes | bytearray | memoryview, start: int, end: int, max_size: int) -> int | None:
+    """Where the frame whose prefix begins at `start` ends, if all of it lies before `end`; None asks for more bytes.
 
     Raises MalformedFrameError if the announced size is negative or above `max_size` (socket.request.max.bytes).
     """
     size = announced_size(buffer, start, end, max_size)
     if size is None:
         return None
-    frame_start = start + SIZE_PREFIX
-    frame_end = frame_start + size
-    return Frame(frame_start, frame_end) if frame_end <= end else None
+    frame_end = start + SIZE_PREFIX + size
+    return frame_end if frame_end <= end else None
 
 
 def parse_request_header(frame: memoryview) -> RequestHeader:
@@ -89,7 +81,7 @@ def parse_request_header(frame: memoryview) -> RequestHeader:
         elif client_id_size != -1:
             raise MalformedFrameError(f"client id of {client_id_size} bytes announced")
         if is_flexible(api_key, api_version):
-            position = fields.skip_tags(frame, position)
+            position = fields.skip_tags(frame, position) if frame[position] else position + 1
     except fields.DECODE_ERRORS as error:
         raise MalformedFrameError(f"request header in a frame of {len(frame)} bytes: {error}") from None
     return RequestHeader(api_key, api_version, correlation_id, client_id, position)

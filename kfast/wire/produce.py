@@ -5,14 +5,15 @@
                log_start_offset int64 (v5), [record errors] and error_message (v8)]], throttle_time_ms int32
 
 From v9 on fields are compact and each struct ends with tags. Bytes after the last field are ignored, as in Kafka.
-The classes are named tuples: as immutable as frozen dataclasses, and made in a fifth of the time.
+The classes are named tuples, for those who write by name; what the broker reads of each request, and what it answers
+with, are plain tuples of the same shape, which are made in a tenth of the time.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from kfast.errors import MalformedFrameError
@@ -25,7 +26,8 @@ _ACKS_TIMEOUT = struct.Struct(">hi")
 _FRAME_HEAD = struct.Struct(">ii")
 _RESULT_V3 = struct.Struct(">ihqq")
 _RESULT_V5 = struct.Struct(">ihqqq")
-_NO_RECORD_ERRORS = (b"\x00\x00\x00\x00\xff\xff", b"\x01\x00")  # legacy, flexible: no items, no message
+# What follows a result without errors: no record errors and no message since v8, and the tags since v9.
+_RESULT_ENDS = (*[b""] * 8, b"\x00\x00\x00\x00\xff\xff", *[b"\x01\x00\x00"] * 4)
 
 
 class ProducePartition(NamedTuple):
@@ -41,13 +43,17 @@ class ProduceTopic(NamedTuple):
     partitions: Sequence[ProducePartition]
 
 
+TopicData: TypeAlias = tuple[str, UUID | None, Sequence[tuple[int, memoryview | None]]]
+"""A ProduceTopic and its ProducePartitions, as plain tuples or not."""
+
+
 class ProduceRequest(NamedTuple):
     """`acks` is 0 (no response is sent at all), 1 or -1."""
 
     transactional_id: str | None
     acks: int
     timeout_ms: int
-    topics: Sequence[ProduceTopic]
+    topics: Sequence[TopicData]
 
 
 class RecordError(NamedTuple):
@@ -71,6 +77,12 @@ class ProduceTopicResponse(NamedTuple):
     name: str
     topic_id: UUID | None
     partitions: Sequence[ProducePartitionResponse]
+
+
+PartitionResult: TypeAlias = tuple[int, int, int, int, int, Sequence[RecordError], str | None]
+"""A ProducePartitionResponse, as a plain tuple or not."""
+
+TopicResults: TypeAlias = tuple[str, UUID | None, Sequence[PartitionResult]]
 
 
 class ProduceResponse(NamedTuple):
@@ -100,8 +112,8 @@ def _read_legacy_request(body: memoryview, position: int) -> ProduceRequest:
         for _ in range(partition_count):
             (partition,) = fields.INT32.unpack_from(body, position)
             records, position = fields.read_bytes(body, position + 4)
-            partitions.append(ProducePartition(partition, records))
-        topics.append(ProduceTopic(name, None, partitions))
+            partitions.append((partition, records))
+        topics.append((name, None, partitions))
     return ProduceRequest(transactional_id, acks, timeout_ms, topics)
 
 
@@ -117,22 +129,26 @@ def _read_flexible_request(body: memoryview, position: int) -> ProduceRequest:
         for _ in range(partition_count):
             (partition,) = fields.INT32.unpack_from(body, position)
             records, position = fields.read_compact_bytes(body, position + 4)
-            position = fields.skip_tags(body, position)
-            partitions.append(ProducePartition(partition, records))
-        position = fields.skip_tags(body, position)
-        topics.append(ProduceTopic(name, None, partitions))
-    fields.skip_tags(body, position)
+            position = fields.skip_tags(body, position) if body[position] else position + 1
+            partitions.append((partition, records))
+        position = fields.skip_tags(body, position) if body[position] else position + 1
+        topics.append((name, None, partitions))
+    if body[position]:
+        fields.skip_tags(body, position)
     return ProduceRequest(transactional_id, acks, timeout_ms, topics)
 
 
-def write_produce_response(version: int, correlation_id: int, response: ProduceResponse) -> bytearray:
+def write_produce_response(
+    version: int, correlation_id: int, topics: Sequence[TopicResults], throttle_time_ms: int = 0
+) -> bytearray:
     """A whole frame: size, header, body."""
     flexible = version >= FIRST_FLEXIBLE_VERSION
     write_count = fields.write_compact_count if flexible else fields.write_count
     write_string = fields.write_compact_string if flexible else fields.write_string
+    result_end = _RESULT_ENDS[version]
     out = bytearray(9 if flexible else 8)
-    write_count(len(response.topics), out)
-    for name, _, partitions in response.topics:
+    write_count(len(topics), out)
+    for name, _, partitions in topics:
         write_string(name, out)
         write_count(len(partitions), out)
         for partition, error_code, base_offset, append_time_ms, start_offset, record_errors, message in partitions:
@@ -140,16 +156,13 @@ def write_produce_response(version: int, correlation_id: int, response: ProduceR
                 out += _RESULT_V5.pack(partition, error_code, base_offset, append_time_ms, start_offset)
             else:
                 out += _RESULT_V3.pack(partition, error_code, base_offset, append_time_ms)
-            if version >= 8:
-                if record_errors or message is not None:
-                    _write_record_errors(record_errors, message, flexible, out)
-                else:
-                    out += _NO_RECORD_ERRORS[flexible]
-            if flexible:
-                out.append(0)
+            if version >= 8 and (record_errors or message is not None):
+                _write_record_errors(record_errors, message, flexible, out)
+            else:
+                out += result_end
         if flexible:
             out.append(0)
-    out += fields.INT32.pack(response.throttle_time_ms)
+    out += fields.INT32.pack(throttle_time_ms)
     if flexible:
         out.append(0)
     _FRAME_HEAD.pack_into(out, 0, len(out) - framing.SIZE_PREFIX, correlation_id)
@@ -167,6 +180,8 @@ def _write_record_errors(
         if flexible:
             out.append(0)
     write_string(error_message, out)
+    if flexible:
+        out.append(0)
 
 
 def write_produce_request(

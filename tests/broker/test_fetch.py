@@ -1,4 +1,3 @@
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -49,7 +48,6 @@ class Caller:
 
     def __init__(self, broker: kfast.Broker) -> None:
         self.broker = broker
-        self.waits = threading.Semaphore(0)
 
     def __call__(
         self, *partitions: FetchPartition, topic: str = "orders", version: int = VERSION, **changes: object
@@ -61,7 +59,7 @@ class Caller:
             session_id=0, session_epoch=-1, topics=[FetchTopic(topic, topic_id, partitions)], **settings
         )
         frame = memoryview(bytearray(write_fetch_request(version, 1, "test", request)))[4:]
-        context = RequestContext("127.0.0.1", "127.0.0.1", self.waits.release, metrics=None)  # type: ignore[arg-type]
+        context = RequestContext("127.0.0.1", "127.0.0.1", lambda: None, metrics=None)  # type: ignore[arg-type]
         context.header = parse_request_header(frame)
         self.chunks = fetch.answer(self.broker, frame, context)
         data = b"".join(chunk.read() if isinstance(chunk, FileSlice) else chunk for chunk in self.chunks)
@@ -151,7 +149,6 @@ def test_a_fetch_of_nothing_waits_for_an_append(
 ) -> None:
     answer = later(call, FetchPartition(0, 0, 1 << 20), FetchPartition(1, 0, 1 << 20), max_wait_ms=1000)
     clock.wait_for_waiters()
-    assert call.waits.acquire(timeout=10)
     written = batch()
     broker.log("orders", 1).append(written)
     assert bytes(answer.result(10)[1].records) == bytes(written)

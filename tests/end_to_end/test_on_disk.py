@@ -27,8 +27,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
     def answer_and_note(broker: Any, frame: memoryview, context: Any) -> Any:
         header = context.header
         if header.api_key == ApiKey.PRODUCE:
-            for topic in read_produce_request(header.api_version, frame, header.size_bytes).topics:
-                sent[topic.name] += [bytes(partition.records or b"") for partition in topic.partitions]
+            for name, _, partitions in read_produce_request(header.api_version, frame, header.size_bytes).topics:
+                sent[name] += [bytes(records or b"") for _, records in partitions]
         return answer(broker, frame, context)
 
     monkeypatch.setattr(dispatch, "answer", answer_and_note)

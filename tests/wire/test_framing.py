@@ -12,26 +12,26 @@ from kio.schema.request_header.v2.header import RequestHeader as KioHeaderV2
 from kfast.errors import MalformedFrameError
 from kfast.wire import framing
 from kfast.wire.api_versions import API_VERSIONS, ApiKey
-from kfast.wire.framing import Frame, RequestHeader
+from kfast.wire.framing import RequestHeader
 
 
 def test_frames_are_found_in_a_buffer_one_after_the_other():
     buffer = bytearray(b"\0\0\0\x03abc\0\0\0\0\0\0\0\x02de---")
-    assert framing.next_frame(buffer, 0, 17, 100) == Frame(4, 7)
-    assert framing.next_frame(buffer, 7, 17, 100) == Frame(11, 11)
-    assert framing.next_frame(buffer, 11, 17, 100) == Frame(15, 17)
+    assert framing.next_frame_end(buffer, 0, 17, 100) == 7
+    assert framing.next_frame_end(buffer, 7, 17, 100) == 11
+    assert framing.next_frame_end(buffer, 11, 17, 100) == 17
 
 
 def test_a_frame_that_is_not_whole_asks_for_more():
     buffer = bytearray(b"\0\0\0\x03abc")
     for end in range(7):
-        assert framing.next_frame(buffer, 0, end, 100) is None
-    assert framing.next_frame(buffer, 0, 7, 100) == Frame(4, 7)
+        assert framing.next_frame_end(buffer, 0, end, 100) is None
+    assert framing.next_frame_end(buffer, 0, 7, 100) == 7
 
 
 def test_the_buffer_may_hold_old_bytes_after_the_end():
     buffer = bytearray(b"\0\0\0\x03abc")
-    assert framing.next_frame(buffer, 0, 6, 100) is None
+    assert framing.next_frame_end(buffer, 0, 6, 100) is None
 
 
 def test_a_size_is_known_before_the_frame_is_whole():
@@ -42,7 +42,7 @@ def test_a_size_is_known_before_the_frame_is_whole():
 @pytest.mark.parametrize("size", [-1, -(2**31), 101, 2**31 - 1])
 def test_sizes_outside_the_limit_are_malformed_before_a_byte_of_the_frame_is_there(size):
     with pytest.raises(MalformedFrameError, match=f"frame of {size} bytes was announced, 0 to 100 are allowed"):
-        framing.next_frame(struct.pack(">i", size), 0, 4, 100)
+        framing.next_frame_end(struct.pack(">i", size), 0, 4, 100)
 
 
 @pytest.mark.parametrize("client_id", [None, "", "console-producer", "grüße"])

@@ -146,7 +146,7 @@ def request_frame(version: int, request: ProduceRequest) -> memoryview:
 
 
 def response_body(version: int, response: ProduceResponse) -> memoryview:
-    frame = memoryview(produce.write_produce_response(version, 7, response))
+    frame = memoryview(produce.write_produce_response(version, 7, *response))
     assert struct.unpack_from(">i", frame) == (len(frame) - 4,)
     correlation_id, position = framing.parse_response_header(frame[4:], 0, version)
     assert correlation_id == 7
@@ -243,7 +243,7 @@ def test_records_are_views_of_the_receive_buffer():
     request = produce.read_produce_request(
         9, memoryview(buffer), 4 + framing.parse_request_header(buffer[4:]).size_bytes
     )
-    records = request.topics[0].partitions[0].records
+    _, _, ((_, records), _) = request.topics[0]
     records[:] = b"STAMP"
     assert buffer.count(b"STAMP") == 1
 
