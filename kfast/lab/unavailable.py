@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+PREFIX: Final = "unavailable: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,7 @@ class Unavailable:
     reason: str
 
     def __str__(self) -> str:
-        return f"unavailable: {self.reason}"
+        return f"{PREFIX}{self.reason}"
 
     def __bool__(self) -> Literal[False]:
         return False

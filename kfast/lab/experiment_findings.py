@@ -1,0 +1,139 @@
+"""What an `ExperimentResult` says, in sentences: computed from the runs, and worded for whatever came out.
+
+An effect is called one only if its interval does not span 1 and it is larger than the A/A resolution; otherwise the
+sentence says that there is none to be seen, and what was the limit meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kfast.lab.conditions import condition_lines
+from kfast.lab.experiment import Comparison, Experiment, Measure
+from kfast.lab.experiment_result import ExperimentResult
+from kfast.lab.prediction import SMOKE, factor, number
+from kfast.lab.summary import Interval
+from kfast.lab.unavailable import Unavailable
+
+
+def no_finding(result: ExperimentResult) -> str:
+    """Why nothing may be concluded; empty where something may."""
+    if result.is_smoke:
+        return SMOKE
+    if not result.block_count:
+        return f"All {len(result.dropped_blocks)} blocks lost too much processor time to other guests: no finding."
+    return ""
+
+
+def is_effect(result: ExperimentResult, comparison: Comparison) -> bool:
+    """Whether the two arms differ by more than chance and by more than the same arm run twice does."""
+    ratio, smallest = result.ratio(comparison), result.aa_resolution(comparison.measure)
+    if isinstance(ratio, Unavailable) or ratio.spans(1.0):
+        return False
+    return isinstance(smallest, Unavailable) or not 1 / smallest <= ratio.median <= smallest
+
+
+def sentence(result: ExperimentResult, comparison: Comparison) -> str:
+    """One comparison: its factor with its interval, or that there is no effect to be seen, or why it is missing."""
+    if reason := no_finding(result):
+        return f"{comparison.words}: {reason[0].lower()}{reason[1:]}"
+    ratio = result.ratio(comparison)
+    if isinstance(ratio, Unavailable):
+        return f"{comparison.words}: {ratio}."
+    if is_effect(result, comparison):
+        return f"{comparison.words}: {factor(ratio)}. {_limit_words(result, comparison)}"
+    smallest = result.aa_resolution(comparison.measure)
+    seen = f"larger than the A/A resolution ({smallest:.2f} times)" if isinstance(smallest, float) else "to be seen"
+    return f"{comparison.words}: no effect {seen}, {factor(ratio)}. {_limit_words(result, comparison)}"
+
+
+def headline(result: ExperimentResult) -> str:
+    """The first comparison, short enough for the title of a figure."""
+    if no_finding(result):
+        return "Smoke run, no finding" if result.is_smoke else "No block counts"
+    comparison = result.comparisons[0]
+    ratio = result.ratio(comparison)
+    if isinstance(ratio, Unavailable):
+        return f"{comparison.words}: {ratio}"
+    return f"{comparison.words}: {number(ratio.median)} times" + (
+        "" if is_effect(result, comparison) else ", no effect"
+    )
+
+
+def agreement(first: ExperimentResult, second: ExperimentResult) -> list[str]:
+    """Whether two runs of the same experiment agree: a line for each comparison, by whether their intervals meet."""
+    lines = []
+    for comparison in first.comparisons:
+        one, other = first.ratio(comparison), second.ratio(comparison)
+        if isinstance(one, Unavailable) or isinstance(other, Unavailable):
+            continue
+        meets = "agree" if _meet(one, other) else "DO NOT agree"
+        lines.append(f"{comparison.words}: {factor(one)} and {factor(other)} {meets}.")
+    return lines
+
+
+def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
+    """All of it for a terminal: conditions, a table of the arms, the sentences, what they show and how to check."""
+    dropped = f", {len(result.dropped_blocks)} more dropped for stolen processor time" if result.dropped_blocks else ""
+    return [
+        f"{experiment.name} {experiment.title}: {experiment.question}",
+        f"{'SMOKE RUN, no finding: ' if result.is_smoke else ''}{result.block_count} blocks, every arm once in each, "
+        f"in random order{dropped}. Medians [95 % intervals].",
+        *condition_lines(result.provenance),
+        *(f"{name}: {value}." for name, value in result.conditions.items()),
+        "",
+        *arm_table(experiment, result),
+        *(f"{arm}: {reason}" for arm, reason in result.skipped),
+        "",
+        *(sentence(result, comparison) for comparison in result.comparisons),
+        "",
+        f"What this shows: {experiment.shows}",
+        f"What it does not: {experiment.shows_not}",
+        f"It would be wrong if: {experiment.falsifier}",
+        f"To check it without kfast: {experiment.counter_check}",
+    ]
+
+
+def arm_table(experiment: Experiment, result: ExperimentResult) -> list[str]:
+    """A row an arm: each measure with its interval, and what limited it."""
+    shown = [measure for measure in experiment.measures if _is_measured(result, measure)]
+    rows = [["arm", *(measure.label for measure in shown), "limited by"]]
+    for arm in result.arms:
+        if result.runs_of(arm):
+            cells = [cell(result.summary(arm, measure.name), measure.scale) for measure in shown]
+            rows.append([str(arm), *cells, result.limited_by(arm)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def cell(values: Interval | Unavailable, scale: float = 1.0) -> str:
+    """A median with its interval, as tables show it."""
+    if isinstance(values, Unavailable):
+        return str(values)
+    middle, low, high = (number(value / scale) for value in (values.median, values.low, values.high))
+    return f"{middle} [{low}, {high}]"
+
+
+def merged_ratio(results: Sequence[ExperimentResult], place: int = 0) -> list[tuple[ExperimentResult, Interval]]:
+    """The comparison at `place` in each result that has one and may conclude something."""
+    found = []
+    for result in results:
+        ratio = Unavailable("no finding") if no_finding(result) else result.ratio(result.comparisons[place])
+        if not isinstance(ratio, Unavailable):
+            found.append((result, ratio))
+    return found
+
+
+def _is_measured(result: ExperimentResult, measure: Measure) -> bool:
+    return any(measure.name in run.measurement.values for run in result.runs)
+
+
+def _limit_words(result: ExperimentResult, comparison: Comparison) -> str:
+    over, under = result.limited_by(comparison.over), result.limited_by(comparison.under)
+    if over == under:
+        return f"The limit was {over}." if over != "none" else "No resource was the limit."
+    return f"The limit was {over} in {comparison.over}, {under} in {comparison.under}."
+
+
+def _meet(one: Interval, other: Interval) -> bool:
+    return one.low <= other.high and other.low <= one.high

@@ -1,0 +1,107 @@
+"""Runs an experiment: blocks of all arms in an order drawn anew, memory touched first, what was stolen counted.
+
+    run = ExperimentRun(EXPERIMENTS["E6"], Options(is_smoke=True))
+    for block in run.blocks(): ...        each block's runs when it is through
+    run.result(runs)                      of the blocks so far
+
+A `Study` runs it in the background; `run_to_file` in the foreground, keeping each block as soon as it is complete.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+from kfast.lab.counters import difference, machine_cpu
+from kfast.lab.experiment import Arm, ArmUnavailableError, Experiment, Options, Plan, Session
+from kfast.lab.experiment_result import ExperimentResult, Run
+from kfast.lab.lab_directory import LabDirectory
+from kfast.lab.memory import touch_memory
+from kfast.lab.provenance import Provenance, provenance
+from kfast.lab.results import ResultsFile
+from kfast.lab.unavailable import Unavailable
+
+Progress = Callable[[int, int, str], None]
+
+
+class ExperimentRun:
+    """One run of `experiment`. `blocks` may be iterated once; `result` is asked for whenever there is a block."""
+
+    def __init__(self, experiment: Experiment, options: Options | None = None, seed: int | None = None) -> None:
+        self.experiment = experiment
+        self.options = options or Options()
+        self.plan: Plan = experiment.plan(self.options)
+        self.seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+        self._provenance: Provenance | None = None
+        self._conditions: dict[str, str] = {}
+        self._skipped: dict[Arm, Unavailable] = {}
+
+    def blocks(self, progress: Progress | None = None) -> Generator[list[Run], None, None]:
+        """Yield each block's runs when it is through. Files and children go when the iterator is closed."""
+        order, done = random.Random(self.seed), 0
+        with LabDirectory() as directory:
+            touched = touch_memory(self.plan.touched_bytes)
+            self._provenance = provenance(directory.path, touched)
+            with self.plan.open_session(directory.path) as session:
+                self._conditions = dict(session.conditions)
+                for block in range(-1 if self.plan.warms_up else 0, self.plan.block_count):
+                    runs = []
+                    for arm in order.sample(list(self.plan.arms), len(self.plan.arms)):
+                        run = self._run_arm(session, arm, block)
+                        runs += [run] if run else []
+                        done += 1
+                        if progress:
+                            progress(done, self.plan.run_count, str(arm))
+                    if block >= 0:
+                        yield runs
+
+    def _run_arm(self, session: Session, arm: Arm, block: int) -> Run | None:
+        """One run, or None for an arm that cannot be run here, with its reason noted once."""
+        if arm in self._skipped:
+            return None
+        before = machine_cpu()
+        try:
+            measurement = session.run(arm)
+        except ArmUnavailableError as error:
+            self._skipped[arm] = Unavailable(str(error))
+            return None
+        return Run(block, arm, measurement, difference(machine_cpu(), before))
+
+    def result(self, runs: Sequence[Run]) -> ExperimentResult:
+        """The result of the blocks `blocks` has handed out so far."""
+        assert self._provenance is not None, "no block has run"
+        return ExperimentResult(
+            name=self.experiment.name,
+            arms=tuple(self.plan.arms),
+            comparisons=tuple(self.plan.comparisons),
+            runs=tuple(runs),
+            skipped=tuple(self._skipped.items()),
+            provenance=self._provenance,
+            conditions=self._conditions,
+            seed=self.seed,
+            is_smoke=self.options.is_smoke,
+        )
+
+
+def run_to_file(
+    run: ExperimentRun, directory: Path | None = None, progress: Progress | None = None
+) -> tuple[ExperimentResult, Path] | None:
+    """Run all blocks, each kept in a new file of `directory` when it is complete; return the result and the file.
+
+    Ctrl-C ends it early and keeps what is complete; None where that is nothing.
+    """
+    runs: list[Run] = []
+    file: ResultsFile | None = None
+    blocks = run.blocks(progress)
+    try:
+        for block in blocks:
+            runs += block
+            result = run.result(runs)
+            file = file or ResultsFile(result, run.experiment.slug, directory)
+            file.add(block, result.skipped)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        blocks.close()
+    return (run.result(runs), file.path) if file is not None else None

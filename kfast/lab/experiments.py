@@ -1,0 +1,24 @@
+"""All experiments, by name. To add one: a module with its `Experiment`, and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kfast.errors import KfastError
+from kfast.lab.batching import BATCHING
+from kfast.lab.experiment import Experiment
+
+EXPERIMENTS: Final[dict[str, Experiment]] = {experiment.name: experiment for experiment in (BATCHING,)}
+
+
+class UnknownExperimentError(KfastError, ValueError):
+    """A name that no experiment has; the message lists those there are."""
+
+
+def find_experiment(name: str) -> Experiment:
+    """By its name (E6, e6) or its slug (batching). Raises UnknownExperimentError."""
+    for experiment in EXPERIMENTS.values():
+        if name.lower() in (experiment.name.lower(), experiment.slug):
+            return experiment
+    known = ", ".join(f"{experiment.name} {experiment.slug}" for experiment in EXPERIMENTS.values())
+    raise UnknownExperimentError(f"there is no experiment {name!r}; there are {known}")
