@@ -64,12 +64,11 @@ class ExperimentResult:
     def values(self, arm: Arm, measure: str) -> list[float] | Unavailable:
         """One number a block, or why there is none."""
         values = [run.value(measure) for run in self.runs_of(arm)]
-        missing = next((value for value in values if isinstance(value, Unavailable)), None)
-        if missing is not None:
-            return missing
-        if not values:
-            return dict(self.skipped).get(arm, Unavailable("no block counts"))
-        return [float(value) for value in values]
+        counted = [value for value in values if not isinstance(value, Unavailable)]
+        missing = [value for value in values if isinstance(value, Unavailable)]
+        if missing:
+            return missing[0]
+        return counted or dict(self.skipped).get(arm, Unavailable("no block counts"))
 
     def summary(self, arm: Arm, measure: str) -> Interval | Unavailable:
         """The median of one arm with its bootstrap interval."""
@@ -78,22 +77,25 @@ class ExperimentResult:
 
     def ratio(self, comparison: Comparison) -> Interval | Unavailable:
         """How many times larger the measure is in `over` than in `under`, block by block."""
-        over, under = (self.values(arm, comparison.measure) for arm in (comparison.over, comparison.under))
-        for values in (over, under):
-            if isinstance(values, Unavailable):
-                return values
-        return paired_ratio(over, under)  # type: ignore[arg-type]  # the loop has shown that both are lists
+        over, under = (
+            self.values(comparison.over, comparison.measure),
+            self.values(comparison.under, comparison.measure),
+        )
+        if isinstance(over, Unavailable):
+            return over
+        return under if isinstance(under, Unavailable) else paired_ratio(over, under)
 
     def aa_resolution(self, measure: str) -> float | Unavailable:
         """The factor that the arms run twice differ from themselves by, the largest of them: less cannot be seen."""
         factors = []
         for arm in self.arms:
             if arm.replicate:
-                first, second = (self.values(one, measure) for one in (replace(arm, replicate=0), arm))
-                for values in (first, second):
-                    if isinstance(values, Unavailable):
-                        return values
-                factors.append(resolution(first, second))  # type: ignore[arg-type]  # likewise
+                first, second = self.values(replace(arm, replicate=0), measure), self.values(arm, measure)
+                if isinstance(first, Unavailable):
+                    return first
+                if isinstance(second, Unavailable):
+                    return second
+                factors.append(resolution(first, second))
         return max(factors) if factors else Unavailable("no arm was run twice")
 
     def limited_by(self, arm: Arm) -> str:
