@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kfast import cli_measure
+from kfast.cli_parser import add_command, say
 from kfast.errors import KfastError
 
 # Those of kfast.transfer.modes, which the help of a command need not import.
@@ -51,26 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_lab(commands)
     _add_serve(commands)
-    _add_bench(commands)
+    cli_measure.add_commands(commands)
     _add_dump_log(commands)
     _add_doctor(commands)
     return parser
 
 
-def _add_command(commands: Any, name: str, function: Any, about: str, examples: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=about,
-        description=about[0].upper() + about[1:] + ".",
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(function=function)
-    return parser
-
-
 def _add_lab(commands: Any) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "lab",
         _lab,
@@ -85,12 +75,12 @@ def _add_lab(commands: Any) -> None:
 def _lab(options: argparse.Namespace) -> int:
     from kfast.lab.notebooks import open_lab
 
-    open_lab(options.directory, options.rest, _say)
+    open_lab(options.directory, options.rest, say)
     return 0  # only where a test keeps it from becoming JupyterLab
 
 
 def _add_serve(commands: Any) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "serve",
         _serve,
@@ -136,10 +126,6 @@ def _print_ready(broker: Any) -> None:
     )
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _key_values(texts: Sequence[str]) -> dict[str, str]:
     config = {}
     for text in texts:
@@ -150,160 +136,8 @@ def _key_values(texts: Sequence[str]) -> dict[str, str]:
     return config
 
 
-def _add_bench(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "bench",
-        _bench,
-        "measure copy modes, order of access and the log on this machine, and any Kafka cluster",
-        "  kfast bench copy                what each copy mode costs, beside a bare sendfile loop\n"
-        "  kfast bench io --blocks 10      in order and at random, with the sync policy named\n"
-        "  kfast bench log --json          Log.append beside a bare loop of CRC-32C and pwrite\n"
-        "  kfast bench produce --bootstrap-server localhost:9092 --num-records 1000000",
-    )
-    experiments = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
-    _add_experiment(experiments, "copy", "measure what each copy mode costs the sender in chunks of 4 KiB to 4 MiB")
-    _add_experiment(experiments, "io", "measure reads and writes in order and at random, in blocks of 4 KiB to 1 MiB")
-    _add_experiment(experiments, "log", "measure what Log.append adds to CRC-32C and pwrite")
-    _add_bench_produce(experiments)
-    _add_bench_consume(experiments)
-
-
-def _add_experiment(experiments: Any, name: str, about: str) -> None:
-    parser = _add_command(
-        experiments,
-        name,
-        _bench,
-        about,
-        f"  kfast bench {name}\n"
-        f"  kfast bench {name} --blocks 40 --json > {name}.json    every run, with the machine and the conditions\n"
-        f"  kfast bench {name} --smoke                         seconds: shows that it works, measures nothing",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object: summaries, single runs, provenance")
-    parser.add_argument("--blocks", type=int, metavar="N", help="how often every arm is run; default: 20")
-    parser.add_argument("--smoke", action="store_true", help="small and short, and marked so: no finding")
-
-
-def _bench(options: argparse.Namespace) -> int:
-    import json
-
-    from kfast.lab import bench
-    from kfast.lab.progress import ProgressMeter
-
-    run, lines = bench.EXPERIMENTS[options.experiment]
-    with ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
-        result = run(options.blocks, options.smoke, progress)
-    if options.json:
-        print(json.dumps(result.to_json()))
-        return 0
-    for line in lines(result):
-        print(line)
-    return 0
-
-
-def _add_bench_produce(experiments: Any) -> None:
-    parser = _add_command(
-        experiments,
-        "produce",
-        _bench_produce,
-        "measure producing to a Kafka cluster, in the lines of kafka-producer-perf-test",
-        "  kfast bench produce             to a broker of its own\n"
-        "  kfast bench produce --bootstrap-server localhost:9092 --topic t --batch-records 1 --throughput 5000\n"
-        "  kfast bench produce --client confluent --compression zstd --acks 1",
-    )
-    _add_cluster_arguments(parser)
-    parser.add_argument("--record-size", type=int, default=100, metavar="BYTES", help="default: %(default)s")
-    parser.add_argument("--batch-records", type=int, metavar="N", help="default: what 16 KiB hold (Kafka's batch.size)")
-    parser.add_argument(
-        "--throughput", type=float, default=-1, metavar="N", help="records a second; default: as many as possible"
-    )
-    parser.add_argument("--acks", choices=("all", "-1", "0", "1"), default="all", help="default: %(default)s")
-    parser.add_argument("--compression", choices=("none", "gzip", "snappy", "lz4", "zstd"), default="none")
-
-
-def _add_bench_consume(experiments: Any) -> None:
-    parser = _add_command(
-        experiments,
-        "consume",
-        _bench_consume,
-        "measure consuming from a Kafka cluster, in the lines of kafka-consumer-perf-test",
-        "  kfast bench consume             from a broker of its own, which is filled first\n"
-        "  kfast bench consume --bootstrap-server localhost:9092 --topic t --show-detailed-stats",
-    )
-    _add_cluster_arguments(parser)
-    parser.add_argument("--fetch-size", type=int, default=1 << 20, metavar="BYTES", help="default: %(default)s")
-    parser.add_argument(
-        "--show-detailed-stats", action="store_true", help="a line every five seconds instead of one at the end"
-    )
-
-
-def _add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bootstrap-server", metavar="HOST:PORT", help="any cluster; default: a broker of its own")
-    parser.add_argument("--topic", default="kfast-bench", help="partition 0 of it is used; default: %(default)s")
-    parser.add_argument("--num-records", type=int, default=1_000_000, metavar="N", help="default: %(default)s")
-    parser.add_argument(
-        "--client",
-        choices=("raw", "confluent"),
-        default="raw",
-        help="raw makes no records, so that the broker is measured; confluent is librdkafka; default: %(default)s",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-
-
-def _bench_produce(options: argparse.Namespace) -> int:
-    import json
-
-    from kfast.client import perf
-    from kfast.lab.bench_cluster import bench_cluster
-
-    with bench_cluster(options.bootstrap_server, options.num_records * options.record_size) as servers:
-        result = perf.produce(
-            servers,
-            options.topic,
-            record_count=options.num_records,
-            record_size=options.record_size,
-            batch_records=options.batch_records,
-            records_per_s=None if options.throughput < 0 else options.throughput,
-            acks=-1 if options.acks == "all" else int(options.acks),
-            compression=options.compression,
-            client=options.client,
-            report=_ignore if options.json else _say,
-        )
-    print(json.dumps(result.as_json()) if options.json else result)
-    return 0
-
-
-def _bench_consume(options: argparse.Namespace) -> int:
-    import json
-
-    from kfast.client import perf
-    from kfast.lab.bench_cluster import bench_cluster
-
-    is_detailed = options.show_detailed_stats and not options.json
-    with bench_cluster(options.bootstrap_server, options.num_records * perf.FILL_RECORD_SIZE) as servers:
-        if options.bootstrap_server is None:
-            perf.fill(servers, options.topic, options.num_records)
-        if not options.json:
-            print(perf.DETAILED_CONSUMER_HEADER if is_detailed else perf.CONSUMER_HEADER, flush=True)
-        result = perf.consume(
-            servers,
-            options.topic,
-            record_count=options.num_records,
-            fetch_bytes=options.fetch_size,
-            client=options.client,
-            detailed=_say if is_detailed else None,
-        )
-    if not is_detailed:
-        print(json.dumps(result.as_json()) if options.json else result)
-    return 0
-
-
-def _ignore(_: str) -> None:
-    """For lines of progress that nobody wants."""
-
-
 def _add_dump_log(commands: Any) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "dump-log",
         _dump_log,
@@ -336,7 +170,7 @@ def _dump_log(options: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: Any) -> None:
-    parser = _add_command(
+    parser = add_command(
         commands,
         "doctor",
         _doctor,

@@ -83,7 +83,7 @@ def _comparisons(arms: Sequence[Arm]) -> list[Comparison]:
 
 def _plan(options: Options) -> Plan:
     arms = batch_arms(options.is_smoke)
-    settle_s, measure_s = (0.1, 0.2) if options.is_smoke else (0.3, 0.7)
+    settle_s, measure_s = (0.1, 0.2) if options.is_smoke else (0.3, 0.5)
 
     def open_session(directory: Path) -> WorkloadSession:
         return WorkloadSession(directory, WorkloadSettings(workload="produce"), settle_s, measure_s)

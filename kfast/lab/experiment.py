@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -107,8 +107,10 @@ class Plan:
         return len(self.arms) * (self.block_count + self.warms_up)
 
     @property
-    def estimated_s(self) -> float:
-        return self.run_count * self.run_s
+    def estimated_text(self) -> str:
+        """How long all runs take, in words."""
+        seconds = self.run_count * self.run_s
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Experiment:
     shows_not: str
     counter_check: str
     plan: Callable[[Options], Plan]
+    takes_cluster: bool = False
+    """Whether it can measure a cluster that `Options.bootstrap_servers` names."""
 
     def measure(self, name: str) -> Measure:
         return next(measure for measure in self.measures if measure.name == name)
@@ -146,7 +150,6 @@ class Options:
     is_smoke: bool = False
     block_count: int | None = None
     bootstrap_servers: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 SMOKE_BLOCK_COUNT = 2

@@ -63,9 +63,13 @@ class ExperimentResult:
 
     def values(self, arm: Arm, measure: str) -> list[float] | Unavailable:
         """One number a block, or why there is none."""
-        values = [run.value(measure) for run in self.runs_of(arm)]
-        counted = [value for value in values if not isinstance(value, Unavailable)]
-        missing = [value for value in values if isinstance(value, Unavailable)]
+        found = self._by_block(arm, measure)
+        return found if isinstance(found, Unavailable) else list(found.values())
+
+    def _by_block(self, arm: Arm, measure: str) -> dict[int, float] | Unavailable:
+        values = [(run.block, run.value(measure)) for run in self.runs_of(arm)]
+        counted = {block: value for block, value in values if not isinstance(value, Unavailable)}
+        missing = [value for _, value in values if isinstance(value, Unavailable)]
         if missing:
             return missing[0]
         return counted or dict(self.skipped).get(arm, Unavailable("no block counts"))
@@ -77,26 +81,29 @@ class ExperimentResult:
 
     def ratio(self, comparison: Comparison) -> Interval | Unavailable:
         """How many times larger the measure is in `over` than in `under`, block by block."""
-        over, under = (
-            self.values(comparison.over, comparison.measure),
-            self.values(comparison.under, comparison.measure),
-        )
-        if isinstance(over, Unavailable):
-            return over
-        return under if isinstance(under, Unavailable) else paired_ratio(over, under)
+        pairs = self._pairs(comparison.over, comparison.under, comparison.measure)
+        return pairs if isinstance(pairs, Unavailable) else paired_ratio(*pairs)
 
     def aa_resolution(self, measure: str) -> float | Unavailable:
         """The factor that the arms run twice differ from themselves by, the largest of them: less cannot be seen."""
         factors = []
         for arm in self.arms:
             if arm.replicate:
-                first, second = self.values(replace(arm, replicate=0), measure), self.values(arm, measure)
-                if isinstance(first, Unavailable):
-                    return first
-                if isinstance(second, Unavailable):
-                    return second
-                factors.append(resolution(first, second))
+                pairs = self._pairs(replace(arm, replicate=0), arm, measure)
+                if isinstance(pairs, Unavailable):
+                    return pairs
+                factors.append(resolution(*pairs))
         return max(factors) if factors else Unavailable("no arm was run twice")
+
+    def _pairs(self, over: Arm, under: Arm, measure: str) -> tuple[list[float], list[float]] | Unavailable:
+        """The values of two arms in the blocks that have both."""
+        first, second = self._by_block(over, measure), self._by_block(under, measure)
+        if isinstance(first, Unavailable):
+            return first
+        if isinstance(second, Unavailable):
+            return second
+        blocks = [block for block in first if block in second]
+        return [first[block] for block in blocks], [second[block] for block in blocks]
 
     def limited_by(self, arm: Arm) -> str:
         """The resource that limited most runs of an arm, or "none"."""

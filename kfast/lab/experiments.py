@@ -6,7 +6,7 @@ from typing import Final
 
 from kfast.errors import KfastError
 from kfast.lab.batching import BATCHING
-from kfast.lab.experiment import Experiment
+from kfast.lab.experiment import Experiment, Options
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {experiment.name: experiment for experiment in (BATCHING,)}
 
@@ -22,3 +22,12 @@ def find_experiment(name: str) -> Experiment:
             return experiment
     known = ", ".join(f"{experiment.name} {experiment.slug}" for experiment in EXPERIMENTS.values())
     raise UnknownExperimentError(f"there is no experiment {name!r}; there are {known}")
+
+
+def list_line(experiment: Experiment) -> str:
+    """One line for `kfast experiment list`: what it asks, and how long it takes."""
+    full, smoke = (experiment.plan(Options(is_smoke=is_smoke)).estimated_text for is_smoke in (False, True))
+    return (
+        f"{experiment.name:<4} {experiment.slug:<16} {experiment.title} {experiment.question} "
+        f"({full}; smoke run {smoke})"
+    )

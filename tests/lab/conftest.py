@@ -2,10 +2,23 @@
 whose numbers are known, to hold sentences and tables against.
 """
 
+from typing import ClassVar
+
 import pytest
 
 from kfast.lab.copy_experiment import CopyArm, CopyResult, CopyRun
 from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.experiment import (
+    Arm,
+    ArmUnavailableError,
+    Comparison,
+    Experiment,
+    Measure,
+    Measurement,
+    Plan,
+    block_count,
+)
+from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.io_experiment import IoArm, IoResult, IoRun
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.provenance import provenance
@@ -95,3 +108,98 @@ def _io_run(arm: IoArm, block: int, megabytes_per_s: float, requests_per_mib: ob
 
 def _usage(cpu_s: float, elapsed_s: float) -> UsageInterval:
     return UsageInterval(cpu_s, 0.0, 0, 0, 0, 0, int(elapsed_s * 1e9))
+
+
+CONTROL, CONTRAST = Arm.of("small", size=1), Arm.of("large", size=1000, codec="zstd")
+
+
+class FakeSession:
+    """Gives each arm's size as records a second, without doing anything; `none` cannot be run."""
+
+    conditions: ClassVar = {"sync policy": "none"}
+
+    def __init__(self):
+        self.arms = []
+        self.is_closed = False
+
+    def run(self, arm):
+        self.arms.append(arm)
+        if arm.name == "none":
+            raise ArmUnavailableError("there is none here")
+        return Measurement(0.5, {"broker": 0.5}, {"records_per_s": float(arm["size"])}, "broker CPU")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.is_closed = True
+
+
+@pytest.fixture
+def fake_session():
+    return FakeSession()
+
+
+@pytest.fixture
+def fake_experiment(fake_session):
+    """Two arms and an A/A pair on `fake_session`; `fake_experiment(more_arms)` takes more."""
+
+    def make(*more_arms):
+        def plan(options):
+            return Plan(
+                arms=(CONTROL, CONTRAST, CONTROL.again(), *more_arms),
+                comparisons=(Comparison("large over small, records a second", "records_per_s", CONTRAST, CONTROL),),
+                block_count=block_count(options, 4),
+                run_s=0.5,
+                open_session=lambda directory: fake_session,
+                touched_bytes=0,
+                warms_up=not options.is_smoke,
+            )
+
+        return Experiment(
+            name="E0",
+            slug="fake",
+            title="Why fake?",
+            question="does size matter?",
+            factors={"size": "a number"},
+            control="small",
+            measures=(Measure("records_per_s", "records a second", "more"),),
+            falsifier="it does not",
+            shows="that it works",
+            shows_not="anything",
+            counter_check="true",
+            plan=plan,
+        )
+
+    return make
+
+
+@pytest.fixture
+def fake_result(some_provenance):
+    """`fake_result({arm: [records a second a block]})`, compared as large over small."""
+
+    def make(records_per_s, is_smoke=False, limited_by="broker CPU", machine=None):
+        runs = [
+            Run(
+                block,
+                arm,
+                Measurement(1.0, {"broker": 1.0}, {"records_per_s": value}, limited_by),
+                machine or Unavailable("not counted"),
+            )
+            for arm, values in records_per_s.items()
+            for block, value in enumerate(values)
+        ]
+        comparison = Comparison("large over small, records a second", "records_per_s", CONTRAST, CONTROL)
+        return ExperimentResult(
+            name="E0",
+            arms=tuple(records_per_s),
+            comparisons=(comparison,),
+            runs=tuple(runs),
+            skipped=(),
+            provenance=some_provenance,
+            conditions={"sync policy": "none"},
+            seed=7,
+            is_smoke=is_smoke,
+        )
+
+    return make

@@ -1,0 +1,69 @@
+from kfast.lab.experiment import Arm
+from kfast.lab.experiment_findings import (
+    agreement,
+    arm_table,
+    headline,
+    is_effect,
+    merged_ratio,
+    no_finding,
+    report_lines,
+    sentence,
+)
+
+SMALL, LARGE = Arm.of("small", size=1), Arm.of("large", size=1000, codec="zstd")
+STEADY = {SMALL: [1.0] * 5, SMALL.again(): [1.1, 0.95, 1.1, 0.95, 1.1]}
+
+
+def test_an_effect_is_told_with_its_interval_and_the_limit(fake_result):
+    result = fake_result({**STEADY, LARGE: [3.0, 3.1, 3.2, 3.0, 3.1]})
+    comparison = result.comparisons[0]
+    assert is_effect(result, comparison)
+    assert sentence(result, comparison) == (
+        "large over small, records a second: 3.10 times [3.00, 3.20]. The limit was broker CPU."
+    )
+    assert headline(result) == "large over small, records a second: 3.10 times"
+
+
+def test_what_is_no_larger_than_the_resolution_is_no_effect(fake_result):
+    result = fake_result({**STEADY, LARGE: [1.05] * 5})
+    comparison = result.comparisons[0]
+    assert not is_effect(result, comparison)
+    assert "no effect larger than the A/A resolution (1.10 times)" in sentence(result, comparison)
+    assert headline(result).endswith("no effect")
+
+
+def test_a_smoke_run_finds_nothing_out(fake_result):
+    result = fake_result({**STEADY, LARGE: [3.0] * 5}, is_smoke=True)
+    assert "no finding" in sentence(result, result.comparisons[0])
+    assert "3.00" not in sentence(result, result.comparisons[0])
+    assert headline(result) == "Smoke run, no finding"
+    assert no_finding(result)
+    assert merged_ratio([result]) == []
+
+
+def test_two_runs_agree_where_their_intervals_meet(fake_result):
+    first, second, third = (
+        fake_result({**STEADY, LARGE: [low, low + 1, low, low + 1, low]}) for low in (3.0, 3.5, 9.0)
+    )
+    assert agreement(first, second)[0].endswith(" agree.")
+    assert agreement(first, third)[0].endswith("DO NOT agree.")
+    assert [ratio.median for _, ratio in merged_ratio([first, third])] == [3.0, 9.0]
+
+
+def test_the_table_has_a_row_an_arm_with_its_limit(fake_result, fake_experiment):
+    rows = arm_table(fake_experiment(), fake_result({**STEADY, LARGE: [3.0] * 5}))
+    assert rows[0].split("  ")[0].strip() == "arm"
+    assert [row.split("  ")[0] for row in rows[1:]] == ["small", "small again (A/A)", "large"]
+    assert all(row.endswith("broker CPU") for row in rows[1:])
+
+
+def test_the_report_says_what_it_shows_and_how_to_check_it(fake_result, fake_experiment):
+    lines = report_lines(fake_experiment(), fake_result({**STEADY, LARGE: [3.0] * 5}))
+    for wanted in (
+        "What this shows: that it works",
+        "What it does not: anything",
+        "It would be wrong if: it does not",
+        "To check it without kfast: true",
+        "sync policy: none.",
+    ):
+        assert wanted in lines
