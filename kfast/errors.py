@@ -177,6 +177,10 @@ class MalformedFrameError(KfastError):
     error_code = 42
 
 
+class TlsHandshakeError(KfastError):
+    """A peer with which TLS cannot begin. It costs the peer its connection."""
+
+
 class LogDirectoryError(KfastError):
     """A log directory that cannot be used: locked by another process, foreign, or damaged; the message says which."""
 

@@ -11,6 +11,7 @@ class TransferCounters:
 
     `cpu_copied_bytes` is what the sending CPU copied of the slices: twice the bytes in read_send, once in mmap_send,
     none in sendfile and splice. Frame heads and small responses are `inline_bytes` and copied once, in every mode.
+    A TLS connection knows one mode, "tls", and copies the bytes three times.
     """
 
     sent_bytes: dict[str, int] = field(default_factory=dict)
