@@ -48,15 +48,9 @@ class ResultsFile:
 
     def add(self, runs: Iterable[Run], skipped: Sequence[tuple[Arm, Unavailable]] = ()) -> None:
         """Append the runs of one block, and the arms that turned out not to run here."""
-        lines = []
-        for arm, reason in skipped:
-            if arm not in self._skipped:
-                self._skipped.add(arm)
-                lines.append({"kind": "skipped", "arm": self._arms.index(arm), "reason": reason.reason})
-        for run in runs:
-            place, values = self._arms.index(run.arm), as_json(run.measurement)
-            lines.append({"kind": "run", "block": run.block, "arm": place, **values, "machine": as_json(run.machine)})
-        self._write("a", lines)
+        new = [(arm, reason) for arm, reason in skipped if arm not in self._skipped]
+        self._skipped.update(arm for arm, _ in new)
+        self._write("a", [*_skipped_lines(new, self._arms), *(_run_line(run, self._arms) for run in runs)])
 
     def _write(self, mode: str, lines: Iterable[Mapping[str, Any]]) -> None:
         with open(self.path, mode, encoding="utf-8") as file:
@@ -105,6 +99,12 @@ def shipped_directory() -> Path:
 def shipped_results(name: str) -> list[ExperimentResult]:
     """The runs of experiment `name` ("E6") that come with kfast, oldest first."""
     return [load_result(path) for path in sorted(shipped_directory().glob(f"{name}-*{SUFFIX}"))]
+
+
+def own_results(name: str) -> list[ExperimentResult]:
+    """The reader's own runs of experiment `name` in full form, oldest first."""
+    paths = sorted(results_directory().glob(f"{name}-*{SUFFIX}"))
+    return [result for result in map(load_result, paths) if not result.is_smoke]
 
 
 def rows(results: Iterable[ExperimentResult]) -> list[dict[str, Any]]:
@@ -161,6 +161,21 @@ def machine_name(provenance: Provenance) -> str:
     return f"{provenance.cpu_count} x {provenance.cpu}, {provenance.kernel}"
 
 
+def to_json(result: ExperimentResult) -> dict[str, Any]:
+    """One object for programs: the lines of the file, with what follows from them for each arm and comparison."""
+    arms = list(result.arms)
+    compared = dict.fromkeys(comparison.measure for comparison in result.comparisons)
+    return {
+        **_head(result),
+        "dropped_blocks": list(result.dropped_blocks),
+        "skipped": _skipped_lines(result.skipped, arms),
+        "runs": [_run_line(run, arms) for run in result.runs],
+        "summaries": [_summary(result, arm) for arm in arms if result.runs_of(arm)],
+        "ratios": [as_json(result.ratio(comparison)) for comparison in result.comparisons],
+        "aa_resolution": {measure: as_json(result.aa_resolution(measure)) for measure in compared},
+    }
+
+
 def as_json(value: Any) -> Any:
     """Dataclasses become objects, tuples lists, and what is unavailable the words that say why."""
     if isinstance(value, Unavailable):
@@ -190,6 +205,21 @@ def _head(result: ExperimentResult) -> dict[str, Any]:
         "seed": result.seed,
         "is_smoke": result.is_smoke,
     }
+
+
+def _run_line(run: Run, arms: list[Arm]) -> dict[str, Any]:
+    place, measured = arms.index(run.arm), as_json(run.measurement)
+    return {"kind": "run", "block": run.block, "arm": place, **measured, "machine": as_json(run.machine)}
+
+
+def _skipped_lines(skipped: Iterable[tuple[Arm, Unavailable]], arms: list[Arm]) -> list[dict[str, Any]]:
+    return [{"kind": "skipped", "arm": arms.index(arm), "reason": reason.reason} for arm, reason in skipped]
+
+
+def _summary(result: ExperimentResult, arm: Arm) -> dict[str, Any]:
+    measures = result.runs_of(arm)[0].measurement.values
+    values = {measure: as_json(result.summary(arm, measure)) for measure in measures}
+    return {"arm": result.arms.index(arm), "values": values, "limited_by": result.limited_by(arm)}
 
 
 def _result(entries: Sequence[Mapping[str, Any]]) -> ExperimentResult:

@@ -1,0 +1,128 @@
+"""Numbers that others have published, to stand beside one's own: each with its source, and what it was measured on.
+
+None of them was measured here. What confounds a number, as far as its source lets one see, is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+IBM = 'IBM developerWorks, "Efficient data transfer through zero copy" (2008)'
+NETDB = 'Kreps, Narkhede and Rao, "Kafka: a Distributed Messaging System for Log Processing" (NetDB 2011)'
+LINKEDIN = 'Kreps, "Benchmarking Apache Kafka: 2 Million Writes Per Second" (LinkedIn Engineering, 2014)'
+DESIGN_PAGE = "Apache Kafka, documentation, design, persistence"
+JACOBS = 'Jacobs, "The Pathologies of Big Data" (ACM Queue, 2009)'
+PYSENDFILE = "pysendfile, README (2011)"
+HAAS_LEIS = 'Haas and Leis, "What Modern NVMe Storage Can Do, and How to Exploit It" (PVLDB 16(9), 2023)'
+CONFLUENT = 'Confluent, "Benchmarking Apache Kafka, Apache Pulsar, and RabbitMQ" (2020)'
+KAFKA_2561 = "KAFKA-2561, comments (2015)"
+SYSTEM_TESTS = "Kafka's system tests, consumer throughput (2016)"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """`words` say what the number is; `ratio` is how many times more (or less) than what it was compared with."""
+
+    experiment: str
+    words: str
+    ratio: float
+    source: str
+    measured_on: str
+    confounded_by: str
+
+    def __str__(self) -> str:
+        return f"{self.words}: {self.ratio:.3g} times. {self.source}; {self.measured_on}. {self.confounded_by}"
+
+
+IBM_TABLE_MB_MS: tuple[tuple[int, int, int], ...] = (
+    (7, 156, 45),
+    (21, 337, 128),
+    (63, 843, 387),
+    (98, 1320, 617),
+    (200, 2124, 1150),
+    (350, 3631, 1762),
+    (700, 13498, 4422),
+    (1024, 18399, 8537),
+)
+"""File size in MB, milliseconds by read and write, milliseconds by transferTo: the table of IBM's article."""
+
+PUBLISHED: Sequence[Published] = (
+    Published(
+        "E2",
+        "throughput of sendfile over send, Python",
+        861 / 359,
+        PYSENDFILE,
+        "Linux 2.6.38, 1.6 GHz dual core, loopback",
+        "Buffer size and cache state are not given.",
+    ),
+    Published(
+        "E3",
+        "time of read and write over transferTo, mean of eight files",
+        sum(copying / zero for _, copying, zero in IBM_TABLE_MB_MS) / len(IBM_TABLE_MB_MS),
+        IBM,
+        "Linux 2.6, one run of each",
+        "Its copying client reads 4 KB at a time; the state of the cache is not controlled.",
+    ),
+    Published(
+        "E4",
+        "linear over random writes",
+        600e6 / 100e3,
+        DESIGN_PAGE,
+        "six 7200 rpm SATA disks, RAID-5",
+        "Neither block size nor sync policy is given.",
+    ),
+    Published(
+        "E5",
+        "values read in order over values read at random, disk",
+        53.2e6 / 316,
+        JACOBS,
+        "a disk of 2009, values of 4 bytes",
+        "One value a request against whole blocks in order.",
+    ),
+    Published(
+        "E5",
+        "an NVMe drive's stream over one reader's random 4 KiB reads",
+        7e9 / 40e6,
+        HAAS_LEIS,
+        "NVMe drives of 2022",
+        "With about 3,000 requests in flight eight drives answer 12.5 million such reads a second.",
+    ),
+    Published(
+        "E6",
+        "batches of 50 over 1, messages a second of one producer",
+        400_000 / 50_000,
+        NETDB,
+        "messages of 200 bytes, 1 Gb/s network, 2011",
+        "The producer did not wait for acknowledgements.",
+    ),
+    Published(
+        "E8",
+        "consumer throughput without over with TLS",
+        97.6 / 44.3,
+        SYSTEM_TESTS,
+        "Java 8",
+        "TLS also takes away zero copy, so two causes are one number.",
+    ),
+    Published(
+        "E8",
+        "throughput without TLS over the JDK's TLS, no zero copy in either",
+        337 / 94,
+        KAFKA_2561,
+        "Java 8",
+        "With OpenSSL it was 1.4 times: most of this was cryptography.",
+    ),
+    Published(
+        "E11",
+        "Kafka's over RabbitMQ's peak throughput",
+        605 / 38,
+        CONFLUENT,
+        "three i3en.2xlarge, OpenMessaging benchmark",
+        "A vendor's figure; vendors dispute each other's.",
+    ),
+)
+
+
+def published_of(experiment: str) -> list[Published]:
+    """What others have published on the question of an experiment ("E6")."""
+    return [one for one in PUBLISHED if one.experiment == experiment]
