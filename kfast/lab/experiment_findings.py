@@ -74,16 +74,11 @@ def agreement(first: ExperimentResult, second: ExperimentResult) -> list[str]:
 
 def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
     """All of it for a terminal: conditions, a table of the arms, the sentences, what they show and how to check."""
-    dropped = f", {len(result.dropped_blocks)} more dropped for stolen processor time" if result.dropped_blocks else ""
     return [
         f"{experiment.name} {experiment.title}: {experiment.question}",
-        f"{'SMOKE RUN, no finding: ' if result.is_smoke else ''}{result.block_count} blocks, every arm once in each, "
-        f"in random order{dropped}. Medians [95 % intervals].",
-        *condition_lines(result.provenance),
-        *(f"{name}: {value}." for name, value in result.conditions.items()),
+        *head_lines(result),
         "",
         *arm_table(experiment, result),
-        *(f"{arm}: {reason}" for arm, reason in result.skipped),
         "",
         *(sentence(result, comparison) for comparison in result.comparisons),
         "",
@@ -94,16 +89,40 @@ def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
     ]
 
 
+def head_lines(result: ExperimentResult) -> list[str]:
+    """What stands above the numbers: how many blocks, on which machine, and what was the same for all arms."""
+    dropped = f", {len(result.dropped_blocks)} more dropped for stolen processor time" if result.dropped_blocks else ""
+    return [
+        f"{'SMOKE RUN, no finding: ' if result.is_smoke else ''}{result.block_count} blocks, every arm once in each, "
+        f"in random order{dropped}. Medians [95 % intervals].",
+        *condition_lines(result.provenance),
+        *(f"{name}: {value}." for name, value in result.conditions.items()),
+    ]
+
+
 def arm_table(experiment: Experiment, result: ExperimentResult) -> list[str]:
-    """A row an arm: each measure with its interval, and what limited it."""
+    """A row an arm: each measure with its interval, and what limited it; then the arms that could not be run."""
     shown = [measure for measure in experiment.measures if _is_measured(result, measure)]
     rows = [["arm", *(measure.label for measure in shown), "limited by"]]
     for arm in result.arms:
         if result.runs_of(arm):
             cells = [cell(result.summary(arm, measure.name), measure.scale) for measure in shown]
             rows.append([str(arm), *cells, result.limited_by(arm)])
+    return [*table_lines(rows), *(f"{arm}: {reason}" for arm, reason in result.skipped)]
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equally many cells, the first of them the head, in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def resolution_sentence(result: ExperimentResult, measure: str) -> str:
+    """What an effect must be larger than, without which a ratio means nothing."""
+    found = result.aa_resolution(measure)
+    if isinstance(found, Unavailable):
+        return f"Resolution {found}."
+    return f"The same arm run twice differed by up to {found:.2f} times."
 
 
 def cell(values: Interval | Unavailable, scale: float = 1.0) -> str:

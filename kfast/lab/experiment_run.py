@@ -68,6 +68,10 @@ class ExperimentRun:
             return None
         return Run(block, arm, measurement, difference(machine_cpu(), before))
 
+    def run(self, progress: Progress | None = None) -> ExperimentResult:
+        """Run all blocks, kept in no file. `progress(done, total, words)` is told of each run."""
+        return self.result([run for block in self.blocks(progress) for run in block])
+
     def result(self, runs: Sequence[Run]) -> ExperimentResult:
         """The result of the blocks `blocks` has handed out so far."""
         assert self._provenance is not None, "no block has run"

@@ -6,6 +6,7 @@ Never tmpfs: there the step from page cache to disk does not exist.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from kfast.lab.mounts import mount_of
 
 MAX_SIZE_BYTES = 2 << 30
 FREE_SPACE_SHARE = 10  # one tenth
+WRITE_SIZE = 1 << 20
 
 
 class LabDirectory:
@@ -36,6 +38,18 @@ class LabDirectory:
                 f"{size_bytes} bytes of lab data are more than the {self.limit_bytes} allowed here: "
                 f"{MAX_SIZE_BYTES}, or a tenth of the free space of {self.path.parent}"
             )
+
+    def data_file(self, size_bytes: int) -> Path:
+        """Make a segment of so many random bytes, all of it on the disk: or write-back would run beside some arms."""
+        self.ensure_fits(size_bytes)
+        path = self.path / "00000000000000000000.log"
+        step = random.Random(0).randbytes(min(size_bytes, WRITE_SIZE))
+        with open(path, "wb") as file:
+            for start in range(0, size_bytes, WRITE_SIZE):
+                file.write(step[: size_bytes - start])
+            file.flush()
+            os.fsync(file.fileno())
+        return path
 
     def close(self) -> None:
         self._directory.cleanup()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from kfast.lab.experiment import Arm
 from kfast.lab.experiment_findings import (
     agreement,
@@ -7,8 +9,11 @@ from kfast.lab.experiment_findings import (
     merged_ratio,
     no_finding,
     report_lines,
+    resolution_sentence,
     sentence,
+    table_lines,
 )
+from kfast.lab.unavailable import Unavailable
 
 SMALL, LARGE = Arm.of("small", size=1), Arm.of("large", size=1000, codec="zstd")
 STEADY = {SMALL: [1.0] * 5, SMALL.again(): [1.1, 0.95, 1.1, 0.95, 1.1]}
@@ -67,3 +72,19 @@ def test_the_report_says_what_it_shows_and_how_to_check_it(fake_result, fake_exp
         "sync policy: none.",
     ):
         assert wanted in lines
+
+
+def test_the_resolution_stands_beside_the_ratios(fake_result):
+    result = fake_result({**STEADY, LARGE: [3.0] * 5})
+    assert resolution_sentence(result, "records_per_s") == "The same arm run twice differed by up to 1.10 times."
+    alone = fake_result({SMALL: [1.0], LARGE: [3.0]})
+    assert resolution_sentence(alone, "records_per_s") == "Resolution unavailable: no arm was run twice."
+
+
+def test_below_the_table_stands_why_an_arm_is_not_in_it(fake_result, fake_experiment):
+    result = replace(fake_result({SMALL: [1.0]}), skipped=((LARGE, Unavailable("no codec here")),))
+    assert arm_table(fake_experiment(), result)[-1] == "large: unavailable: no codec here"
+
+
+def test_the_columns_of_a_table_stand_below_each_other():
+    assert table_lines([["arm", "MB/s"], ["a long one", "1"]]) == ["arm         MB/s", "a long one  1"]

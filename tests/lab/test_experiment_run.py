@@ -46,6 +46,13 @@ def test_progress_is_told_of_every_run(fake_experiment):
     assert {total for _, total, _ in told} == {run.plan.run_count} == {6}
 
 
+def test_all_blocks_at_once_kept_in_no_file(fake_experiment):
+    told = []
+    result = ExperimentRun(fake_experiment()).run(lambda *progress: told.append(progress))
+    assert {run.block for run in result.runs} == set(range(4))
+    assert told[-1][0] == told[-1][1]
+
+
 def test_blocks_are_kept_as_they_are_complete(fake_experiment, tmp_path):
     result, path = run_to_file(ExperimentRun(fake_experiment()), tmp_path)
     assert as_json(load_result(path)) == as_json(result)

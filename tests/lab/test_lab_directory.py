@@ -26,6 +26,16 @@ def test_it_is_capped_at_two_gib_and_a_tenth_of_the_free_space(tmp_path, monkeyp
         assert directory.limit_bytes == MAX_SIZE_BYTES
 
 
+def test_a_data_file_has_the_size_asked_for_and_must_fit(tmp_path):
+    with LabDirectory(tmp_path) as directory:
+        path = directory.data_file((1 << 20) + 5)
+        assert path.stat().st_size == (1 << 20) + 5
+        assert path.read_bytes()[:5] == path.read_bytes()[-5:]
+        directory.limit_bytes = 9
+        with pytest.raises(KafkaStorageError, match="10 bytes of lab data"):
+            directory.data_file(10)
+
+
 def test_where_temporary_files_are_held_in_memory_the_cache_folder_is_taken(tmp_path, monkeypatch):
     memory, disk = tmp_path / "memory", tmp_path / "disk"
     memory.mkdir()

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy
@@ -14,6 +15,7 @@ from kfast.lab.results import (
     records,
     rows,
     shipped_directory,
+    to_json,
 )
 from kfast.lab.unavailable import Unavailable
 
@@ -45,6 +47,16 @@ def test_what_was_written_is_read_back(stored):
     assert as_json(replace(loaded, skipped=())) == as_json(result)
     assert loaded.skipped == ((LARGE, Unavailable("not here")),)
     assert isinstance(loaded.runs[2].value("records_per_s"), Unavailable)
+
+
+def test_programs_get_one_object_with_what_follows_from_the_runs(fake_result):
+    result = fake_result({SMALL: [1.0, 3.0], LARGE: [4.0, 4.0], SMALL.again(): [1.0, 3.0]})
+    found = json.loads(json.dumps(to_json(result)))
+    assert [run["arm"] for run in found["runs"]] == [0, 0, 1, 1, 2, 2]
+    assert found["summaries"][0]["values"]["records_per_s"]["median"] == 2.0
+    assert found["ratios"][0]["count"] == 2
+    assert found["aa_resolution"] == {"records_per_s": 1.0}
+    assert found["provenance"]["kernel"]
 
 
 def test_a_file_is_never_written_over(stored, tmp_path):
