@@ -1,38 +1,40 @@
-"""What the load generators write: the same bytes on every run, and compressible as text is.
+"""What the load generators write: English text, the same bytes on every run with one version of Python.
 
-The values are pieces of one megabyte of words drawn with a fixed seed. A batch is built once and sent many times, so
-what a record costs its producer is left out of every figure that the raw load gives.
+The values are pieces of the reference that Python's own `help()` shows, so that they compress as text does. A batch is
+built once and sent many times, so what a record costs its producer is left out of every figure that the raw load gives.
 """
 
 from __future__ import annotations
 
 import functools
-import random
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from kfast.client.counters import LoadError
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.compression import CompressionType
 
-TEXT_SIZE = 1 << 20
-"""Longer than the window of every codec but zstd's, so that batches of up to a megabyte do not repeat themselves."""
+TEXT_SIZE = 448 << 10
+"""What the topics of Python 3.11 fill; those after it have more. It is longer than the window of every codec but
+zstd's, which finds the text again in larger batches.
+"""
 
 _COMPRESSION_TYPES = {kind.name.lower(): kind for kind in CompressionType}
-
-_WORDS = (
-    b"order customer payment invoice shipment warehouse basket product price discount currency account transfer "
-    b"balance sensor temperature pressure humidity voltage position speed heading altitude signal battery session "
-    b"page click search result impression campaign referrer browser country region city language device version "
-    b"accepted rejected pending cancelled delivered returned refunded created updated deleted started finished the "
-    b"of to and in is that for it on with as was at by an be this from or are not 0 1 2 3 5 7 11 13 17 19 23 2024"
-).split()
 
 
 @functools.cache
 def text() -> bytes:
-    """One megabyte of words, the same on every machine and in every run."""
-    words = random.Random("kfast").choices(_WORDS, k=TEXT_SIZE // 4)
-    return b" ".join(words)[:TEXT_SIZE]
+    """Python's documentation topics, in the order of their names. Raises LoadError where Python comes without them."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise LoadError(
+            f"the values are text of pydoc_data.topics, which is a part of Python and missing here: {error}"
+        ) from error
+    whole = "\n\n".join(topics[name] for name in sorted(topics)).encode()
+    if len(whole) < TEXT_SIZE:
+        raise LoadError(f"pydoc_data.topics holds {len(whole)} bytes of text, {TEXT_SIZE} are wanted")
+    return whole[:TEXT_SIZE]
 
 
 def value(number: int, size_bytes: int) -> bytes:

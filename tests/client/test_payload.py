@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from kfast.client.counters import LoadError
 from kfast.client.payload import TEXT_SIZE, BatchShape, build_batch, text, value
 from kfast.record.batch import RecordBatch
 from kfast.record.compression import CompressionType
@@ -55,3 +57,14 @@ def test_a_shape_changes_field_by_field() -> None:
     assert shape == BatchShape(20, 100, "lz4")
     with pytest.raises(ValueError, match="batch_records, record_size, compression, not acks"):
         shape.changed("acks", 1)
+
+
+def test_the_text_is_english_that_comes_with_python() -> None:
+    assert len(text()) == TEXT_SIZE
+    assert text().startswith(b'The "assert" statement')
+
+
+def test_a_python_without_the_text_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(LoadError, match="a part of Python and missing here"):
+        text.__wrapped__()
