@@ -7,10 +7,12 @@ compression of random bytes or of one repeated record says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Options, Plan, block_count
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.workload_session import WorkloadSession
 from kfast.lab.workload_settings import COMPRESSIONS, WorkloadSettings
 
@@ -97,6 +99,36 @@ def _plan(options: Options) -> Plan:
         touched_bytes=64 << 20 if options.is_smoke else 1 << 30,
         warms_up=not options.is_smoke,
     )
+
+
+Series = dict[str, Callable[[Arm], bool]]
+
+
+def client_series(result: ExperimentResult) -> Series:
+    """The lines of a figure over the batch size: each client and record size, without compression."""
+    shapes = dict.fromkeys((arm["client"], arm["record_size"]) for arm in result.arms)
+    return {f"{CLIENT_NAMES[client]}, {size:,} B": partial(_is_shape, client, size, "none") for client, size in shapes}
+
+
+def codec_series(result: ExperimentResult) -> Series:
+    """The same for each codec, through librdkafka."""
+    codecs = dict.fromkeys(arm["compression"] for arm in result.arms)
+    return {codec: partial(_is_shape, "confluent", 100, codec) for codec in codecs}
+
+
+def _is_shape(client: str, record_size: int, compression: str, arm: Arm) -> bool:
+    return (arm["client"], arm["record_size"], arm["compression"]) == (client, record_size, compression)
+
+
+def batching_effect(batch_records: int) -> Comparison:
+    """Records a second with the raw client, over batches of 1."""
+    return Comparison(f"{batch_records:,} a batch over 1", RECORDS, batch_arm(batch_records), batch_arm(1))
+
+
+def codec_effect(codec: str, batch_records: int) -> Comparison:
+    """Bytes a record without compression over those with `codec`."""
+    plain, packed = (batch_arm(batch_records, 100, name, "confluent") for name in ("none", codec))
+    return Comparison(f"none over {codec}", STORED, plain, packed)
 
 
 BATCHING = Experiment(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import number
+from kfast.lab.unavailable import Unavailable
 from kfast.record.layout import HEADER_SIZE
 from kfast.transfer.modes import CPU_COPIES
 
 GIB = 1 << 30
+PAYING_SHARE = 0.8
 SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
 
 
@@ -56,6 +59,18 @@ def even_block_size(answer: float | None) -> str:
 def random_writes_per_s(answer: float | None) -> str:
     """How many writes of 4 KiB a second are the 100 KB/s of Kafka's design page?"""
     return _check(answer, 100e3 / 4096, 0.1, "fewer than one such disk can do: so it was not this, or not only")
+
+
+def batch_size_that_pays(answer: int | None, result: ExperimentResult) -> str:
+    """Of the batch sizes of 100-byte records by the raw client, which is the smallest with 80 % of the best rate?"""
+    rates = {}
+    for arm in result.arms:
+        if (arm["client"], arm["record_size"], arm.replicate) == ("raw", 100, 0):
+            rate = result.summary(arm, "produced_records_per_s")
+            if not isinstance(rate, Unavailable):
+                rates[arm["batch_records"]] = rate.median
+    expected = min(size for size, rate in rates.items() if rate >= PAYING_SHARE * max(rates.values()))
+    return _check(answer, expected, 0.0, f"{rates[expected]:,.0f} of at most {max(rates.values()):,.0f} records/s")
 
 
 def _check(answer: float | None, expected: float, tolerance: float, why: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from kfast.lab.conditions import condition_lines
 from kfast.lab.experiment import Comparison, Experiment, Measure
 from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.prediction import SMOKE, factor, number
+from kfast.lab.prediction import SMOKE, against, factor, number
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
 
@@ -60,15 +60,32 @@ def headline(result: ExperimentResult) -> str:
     )
 
 
-def agreement(first: ExperimentResult, second: ExperimentResult) -> list[str]:
-    """Whether two runs of the same experiment agree: a line for each comparison, by whether their intervals meet."""
+def sentences(result: ExperimentResult) -> list[str]:
+    """Every comparison; of what finds nothing out one sentence that says so."""
+    if reason := no_finding(result):
+        return [reason]
+    return [sentence(result, comparison) for comparison in result.comparisons]
+
+
+def held_against(question: str, predicted: float | None, result: ExperimentResult, comparison: Comparison) -> str:
+    """What a reader predicted for the ratio of a comparison, beside what was measured."""
+    ratio = result.ratio(comparison)
+    if isinstance(ratio, Unavailable):
+        return f"{question}: {ratio}."
+    return against(question, predicted, ratio, result.is_smoke)
+
+
+def agreement(results: Sequence[ExperimentResult]) -> list[str]:
+    """Whether the last two runs of an experiment agree: a line for each comparison, by whether their intervals meet."""
+    if len(results) < 2:
+        return [f"{len(results)} full run is stored: it takes a second to say whether two agree."]
+    first, second = results[-2:]
     lines = []
-    for comparison in first.comparisons:
+    for comparison in second.comparisons:
         one, other = first.ratio(comparison), second.ratio(comparison)
-        if isinstance(one, Unavailable) or isinstance(other, Unavailable):
-            continue
-        meets = "agree" if _meet(one, other) else "DO NOT agree"
-        lines.append(f"{comparison.words}: {factor(one)} and {factor(other)} {meets}.")
+        if not isinstance(one, Unavailable) and not isinstance(other, Unavailable):
+            meets = "agree" if _meet(one, other) else "DO NOT agree"
+            lines.append(f"{comparison.words}: {factor(one)} and {factor(other)} {meets}.")
     return lines
 
 

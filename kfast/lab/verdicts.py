@@ -6,12 +6,15 @@ cells beside it name what is missing and why. Where what every machine has was n
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
 from kfast.lab.copy_experiment import CopyResult
 from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.experiment import Arm
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.io_experiment import IoResult, IoRun
 from kfast.lab.io_findings import device_requests, in_order_arms
 from kfast.lab.io_worker import NO_SYNC
@@ -45,6 +48,35 @@ def stayed_warm(result: CopyResult) -> bool:
     """Whether no run needed the disk: cachestat found all pages of the file in the page cache after each."""
     seen = [run.residency for run in result.runs if isinstance(run.residency, dict)]
     return all(one["cached_pages"] == one["page_count"] for one in seen)
+
+
+def ran_every_arm(result: ExperimentResult) -> bool:
+    """Whether each block ran every arm once, but for those that cannot be run here and say why."""
+    arms = set(result.arms) - {arm for arm, _ in result.skipped}
+    blocks = {run.block for run in result.runs}
+    return bool(blocks) and sorted(map(repr, ((run.block, run.arm) for run in result.runs))) == sorted(
+        map(repr, itertools.product(blocks, arms))
+    )
+
+
+def moved_something(result: ExperimentResult, measure: str) -> bool:
+    """Whether the measure was more than nothing in every run."""
+    values = [run.value(measure) for run in result.runs]
+    return bool(values) and all(not isinstance(value, Unavailable) and value > 0 for value in values)
+
+
+def is_larger(result: ExperimentResult, measure: str, larger: Arm, smaller: Arm) -> bool:
+    """Whether the median of the measure is larger in one arm: for what is counted, never for what is timed."""
+    over, under = result.summary(larger, measure), result.summary(smaller, measure)
+    return bool(over and under) and over.median > under.median  # type: ignore[union-attr]  # Unavailable is false
+
+
+def is_evidence(results: Sequence[ExperimentResult]) -> bool:
+    """Whether there are stored results, and all are full runs that say where, by which version and beside what."""
+    return bool(results) and all(
+        not result.is_smoke and result.block_count and result.provenance.measured_at and result.conditions
+        for result in results
+    )
 
 
 def only_fetching_is_zero_copy(found: Sequence[DirectionCopies]) -> bool:

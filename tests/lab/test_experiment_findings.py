@@ -5,6 +5,7 @@ from kfast.lab.experiment_findings import (
     agreement,
     arm_table,
     headline,
+    held_against,
     is_effect,
     merged_ratio,
     no_finding,
@@ -50,9 +51,22 @@ def test_two_runs_agree_where_their_intervals_meet(fake_result):
     first, second, third = (
         fake_result({**STEADY, LARGE: [low, low + 1, low, low + 1, low]}) for low in (3.0, 3.5, 9.0)
     )
-    assert agreement(first, second)[0].endswith(" agree.")
-    assert agreement(first, third)[0].endswith("DO NOT agree.")
+    assert agreement([first, second])[0].endswith(" agree.")
+    assert agreement([first, third])[0].endswith("DO NOT agree.")
     assert [ratio.median for _, ratio in merged_ratio([first, third])] == [3.0, 9.0]
+
+
+def test_one_run_alone_agrees_with_nothing(fake_result):
+    assert agreement([fake_result(STEADY)]) == ["1 full run is stored: it takes a second to say whether two agree."]
+
+
+def test_a_prediction_is_held_against_the_ratio(fake_result):
+    result = fake_result({**STEADY, LARGE: [3.0] * 5})
+    assert held_against("Large", 2.0, result, result.comparisons[0]) == (
+        "Large: you predicted 2 times; measured: 3.00 times [3.00, 3.00]: more than you thought."
+    )
+    missing = fake_result({SMALL: [1.0]})
+    assert "unavailable" in held_against("Large", 2.0, missing, missing.comparisons[0])
 
 
 def test_the_table_has_a_row_an_arm_with_its_limit(fake_result, fake_experiment):
