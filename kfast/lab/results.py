@@ -23,7 +23,7 @@ from kfast.lab.counters import MachineCpu
 from kfast.lab.experiment import Arm, Comparison, Measurement
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.provenance import Provenance
-from kfast.lab.unavailable import PREFIX, Unavailable
+from kfast.lab.unavailable import Unavailable, restored
 
 SCHEMA = 1
 SUFFIX = ".jsonl"
@@ -236,7 +236,7 @@ def _result(entries: Sequence[Mapping[str, Any]]) -> ExperimentResult:
         skipped=tuple(
             (arms[one["arm"]], Unavailable(one["reason"])) for one in entries[1:] if one["kind"] == "skipped"
         ),
-        provenance=Provenance(**{name: _value(value) for name, value in head["provenance"].items()}),
+        provenance=Provenance(**{name: restored(value) for name, value in head["provenance"].items()}),
         conditions=head["conditions"],
         seed=head["seed"],
         is_smoke=head["is_smoke"],
@@ -244,18 +244,12 @@ def _result(entries: Sequence[Mapping[str, Any]]) -> ExperimentResult:
 
 
 def _run(entry: Mapping[str, Any], arms: Sequence[Arm]) -> Run:
-    values = {name: _value(value) for name, value in entry["values"].items()}
+    values = {name: restored(value) for name, value in entry["values"].items()}
     measurement = Measurement(entry["elapsed_s"], entry["cpu_s"], values, entry["limited_by"])
     machine = entry["machine"]
     return Run(
         entry["block"],
         arms[entry["arm"]],
         measurement,
-        _value(machine) if isinstance(machine, str) else MachineCpu(**machine),
+        restored(machine) if isinstance(machine, str) else MachineCpu(**machine),
     )
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(PREFIX):
-        return Unavailable(value.removeprefix(PREFIX))
-    return value

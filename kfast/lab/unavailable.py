@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 PREFIX: Final = "unavailable: "
 
@@ -24,3 +24,10 @@ class Unavailable:
 def reason_of(error: Exception) -> str:
     """The words of an error, or its name when it has none."""
     return str(error) or type(error).__name__
+
+
+def restored(value: Any) -> Any:
+    """The value itself, or the Unavailable whose words it is, as JSON has it."""
+    if isinstance(value, str) and value.startswith(PREFIX):
+        return Unavailable(value.removeprefix(PREFIX))
+    return value
