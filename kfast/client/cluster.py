@@ -34,25 +34,32 @@ class PartitionLeader:
     topic_id: UUID | None
 
 
-def connect(bootstrap_servers: str, timeout_s: float = 30.0) -> ClientConnection:
+def connect(bootstrap_servers: str, timeout_s: float = 30.0, *, ssl_ca_location: str | None = None) -> ClientConnection:
     """Connect to the first of `HOST:PORT,HOST:PORT` that answers; raises the last one's OSError."""
     failure: OSError | None = None
     for host, port in parse_bootstrap_servers(bootstrap_servers):
         try:
-            return ClientConnection(host, port, timeout_s=timeout_s)
+            return ClientConnection(host, port, timeout_s=timeout_s, ssl_ca_location=ssl_ca_location)
         except OSError as error:
             failure = error
     assert failure is not None
     raise LoadError(f"no broker answers at {bootstrap_servers}: {failure}") from failure
 
 
-def connect_to_leader(bootstrap_servers: str, topic: str, partition: int, timeout_s: float = 30.0) -> PartitionLeader:
+def connect_to_leader(
+    bootstrap_servers: str,
+    topic: str,
+    partition: int,
+    timeout_s: float = 30.0,
+    *,
+    ssl_ca_location: str | None = None,
+) -> PartitionLeader:
     """Connect to the broker that leads a partition. A missing topic is made, where the cluster makes topics by itself.
 
     Raises LoadError when there is no leader within `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
-    with connect(bootstrap_servers, timeout_s) as bootstrap:
+    with connect(bootstrap_servers, timeout_s, ssl_ca_location=ssl_ca_location) as bootstrap:
         while True:
             metadata = _metadata(bootstrap, topic)
             error_code = metadata.topics[0].error_code
@@ -61,7 +68,9 @@ def connect_to_leader(bootstrap_servers: str, topic: str, partition: int, timeou
                     error_code = candidate.error_code
                     for broker in metadata.brokers:
                         if broker.node_id == candidate.leader_id and not error_code:
-                            connection = ClientConnection(broker.host, broker.port, timeout_s=timeout_s)
+                            connection = ClientConnection(
+                                broker.host, broker.port, timeout_s=timeout_s, ssl_ca_location=ssl_ca_location
+                            )
                             return PartitionLeader(connection, metadata.topics[0].topic_id)
             if time.monotonic() > deadline:
                 raise LoadError(f"{topic}-{partition} has no leader after {timeout_s} s: {error_name(error_code)}")
@@ -69,7 +78,12 @@ def connect_to_leader(bootstrap_servers: str, topic: str, partition: int, timeou
 
 
 def create_topic(
-    bootstrap_servers: str, topic: str, partition_count: int = 1, configs: Mapping[str, str] | None = None
+    bootstrap_servers: str,
+    topic: str,
+    partition_count: int = 1,
+    configs: Mapping[str, str] | None = None,
+    *,
+    ssl_ca_location: str | None = None,
 ) -> None:
     """Create a topic with one replica of each partition; one that is there already is left as it is."""
     wanted = {
@@ -78,18 +92,26 @@ def create_topic(
         "replication_factor": 1,
         "configs": [{"name": name, "value": value} for name, value in (configs or {}).items()],
     }
-    with connect(bootstrap_servers) as connection:
+    with connect(bootstrap_servers, ssl_ca_location=ssl_ca_location) as connection:
         response = ask(connection, ApiKey.CREATE_TOPICS, topics=[wanted], timeout=REQUEST_TIMEOUT, validate_only=False)
     result = response.topics[0]
     if result.error_code not in (0, TopicAlreadyExistsError.error_code):
         raise LoadError(f"topic {topic} was not made: {error_name(result.error_code)}: {result.error_message}")
 
 
-def alter_config(bootstrap_servers: str, resource_type: int, name: str, key: str, value: str) -> None:
+def alter_config(
+    bootstrap_servers: str,
+    resource_type: int,
+    name: str,
+    key: str,
+    value: str,
+    *,
+    ssl_ca_location: str | None = None,
+) -> None:
     """Set one dynamic config of a topic (TOPIC_RESOURCE) or a broker (BROKER_RESOURCE, named by its node id)."""
     change = {"name": key, "config_operation": SET_OPERATION, "value": value}
     resource = {"resource_type": resource_type, "resource_name": name, "configs": [change]}
-    with connect(bootstrap_servers) as connection:
+    with connect(bootstrap_servers, ssl_ca_location=ssl_ca_location) as connection:
         response = ask(connection, ApiKey.INCREMENTAL_ALTER_CONFIGS, resources=[resource], validate_only=False)
     result = response.responses[0]
     if result.error_code:

@@ -20,7 +20,9 @@ PAYLOADS = 1024
 PAYLOADS_SIZE = 8 << 20
 """Different values that are sent, and the bytes they may take together."""
 
-QUEUE_RECORDS = 100_000
+QUEUE_BATCHES, QUEUE_RECORDS = 20, (2_000, 100_000)
+"""librdkafka's queue holds some batches: one of 100,000 records takes a second to empty where each is a batch."""
+
 QUEUE_KBYTES = 1 << 18
 LINGER_MS = 5
 """Kafka's default since 4.0 (KIP-1030), and librdkafka's."""
@@ -49,6 +51,7 @@ class ConfluentProduceLoad:
         acks: int = -1,
         records_per_s: float | None = None,
         record_count: int | None = None,
+        ssl_ca_location: str | None = None,
     ) -> None:
         self.counters = LoadCounters()
         self._topic = topic
@@ -59,12 +62,11 @@ class ConfluentProduceLoad:
         self._is_stopping = False
         self._failure: str | None = None
         self._config = {
-            "bootstrap.servers": bootstrap_servers,
+            **_where(bootstrap_servers, ssl_ca_location),
             "acks": acks,
             "linger.ms": LINGER_MS,
             "batch.size": MAX_BATCH_SIZE,
             "message.max.bytes": MAX_BATCH_SIZE,
-            "queue.buffering.max.messages": QUEUE_RECORDS,
             "queue.buffering.max.kbytes": QUEUE_KBYTES,
         }
         self._shape = BatchShape(batch_records, record_size, compression)
@@ -101,7 +103,12 @@ class ConfluentProduceLoad:
     def _take_over(self, shape: BatchShape) -> None:
         from confluent_kafka import Producer
 
-        settings = {"batch.num.messages": shape.batch_records, "compression.type": shape.compression}
+        fewest, most = QUEUE_RECORDS
+        settings = {
+            "batch.num.messages": shape.batch_records,
+            "compression.type": shape.compression,
+            "queue.buffering.max.messages": max(fewest, min(QUEUE_BATCHES * shape.batch_records, most)),
+        }
         self._producer = Producer({**self._config, **settings})
         count = max(1, min(PAYLOADS, PAYLOADS_SIZE // max(1, shape.record_size)))
         self._values = [value(number, shape.record_size) for number in range(count)]
@@ -164,6 +171,7 @@ class ConfluentConsumeLoad:
         fetch_bytes: int = 1 << 20,
         at_end: str = "loop",
         record_count: int | None = None,
+        ssl_ca_location: str | None = None,
     ) -> None:
         if at_end not in ("loop", "wait", "stop"):
             raise ValueError(f"at_end is one of loop, wait, stop, not {at_end!r}")
@@ -177,7 +185,7 @@ class ConfluentConsumeLoad:
         self._fetch_bytes = fetch_bytes
         self._next_offset: int | None = None
         self._config = {
-            "bootstrap.servers": bootstrap_servers,
+            **_where(bootstrap_servers, ssl_ca_location),
             "group.id": "kfast-load",  # librdkafka wants one even where partitions are assigned by hand
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -262,3 +270,8 @@ class ConfluentConsumeLoad:
             self._is_at_end = True
         elif not error.retriable():
             raise LoadError(f"consuming {self._topic}-{self._partition}: {error.str()}")
+
+
+def _where(bootstrap_servers: str, ssl_ca_location: str | None) -> dict[str, Any]:
+    encrypted = {"security.protocol": "SSL", "ssl.ca.location": ssl_ca_location}
+    return {"bootstrap.servers": bootstrap_servers, **(encrypted if ssl_ca_location is not None else {})}

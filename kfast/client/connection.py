@@ -32,15 +32,24 @@ class ClientConnection:
     """Connected, and agreed about versions, when the constructor returns. Not thread-safe, but for `close`.
 
     Raises OSError when there is no broker, TimeoutError when one stays silent, and UnsupportedVersionError when it
-    speaks no version of ApiVersions that we do.
+    speaks no version of ApiVersions that we do. `ssl_ca_location` is a PEM file with the certificates to trust, as a
+    client's ssl.ca.location, and means TLS; None means none.
     """
 
-    def __init__(self, host: str, port: int, *, client_id: str = CLIENT_ID, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str = CLIENT_ID,
+        timeout_s: float = 30.0,
+        ssl_ca_location: str | None = None,
+    ) -> None:
         self.client_id = client_id
         self.timeout_s = timeout_s
         self.address = f"{host}:{port}"
         self._correlation_id = 0
-        self.socket = connect(host, port, timeout_s)
+        self.socket = connect(host, port, timeout_s, ssl_ca_location)
         try:
             self._advertised = self._ask_for_versions()
         except BaseException:
@@ -81,13 +90,13 @@ class ClientConnection:
         return frame[position:]
 
     def explained(self, api_key: ApiKey) -> contextlib.AbstractContextManager[None]:
-        """Turns a time-out of the kernel, which reads "Resource temporarily unavailable", into one with numbers."""
+        """Turns a time-out of the kernel ("Resource temporarily unavailable") or of TLS into one with numbers, once."""
         return _Explained(f"{api_key.name}: {self.address}", self.timeout_s)
 
     def close(self) -> None:
         """Close the socket; a thread that waits on it wakes up. Calling it twice does no harm."""
         with contextlib.suppress(OSError):  # not connected any more: nothing left to shut down
-            self.socket.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # an SSLSocket's own takes TLS from a waiting thread
         self.socket.close()
 
     def _ask_for_versions(self) -> dict[int, tuple[int, int]]:
@@ -125,30 +134,36 @@ class ClientConnection:
         return f"ClientConnection({self.address!r})"
 
 
+class _SilentPeerError(TimeoutError):
+    pass
+
+
 class _Explained(contextlib.AbstractContextManager[None]):
     def __init__(self, what: str, timeout_s: float) -> None:
         self._what = what
         self._timeout_s = timeout_s
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, BlockingIOError):
-            raise TimeoutError(f"{self._what} was silent for {self._timeout_s} s") from None
+        if isinstance(error, BlockingIOError | TimeoutError) and not isinstance(error, _SilentPeerError):
+            raise _SilentPeerError(f"{self._what} was silent for {self._timeout_s} s") from None
 
 
-def connect(host: str, port: int, timeout_s: float) -> socket.socket:
-    """A blocking TCP socket with the kernel's time-outs and without Nagle's delay.
+def connect(host: str, port: int, timeout_s: float, ssl_ca_location: str | None = None) -> socket.socket:
+    """A blocking TCP socket with the kernel's time-outs and without Nagle's delay; or an SSLSocket, with Python's.
 
     Its congestion control is reno where the kernel offers it: BBR, the default of some distributions, paces what it
     sends, and that would be measured instead of the broker. Set before connecting: a socket that BBR has begun to pace
     stays paced.
     """
     connection = _connected(host, port, timeout_s)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if ssl_ca_location is not None:
+        return _encrypted(connection, host, ssl_ca_location)
     connection.settimeout(None)
     seconds = int(timeout_s)
     timeval = struct.pack("@ll", seconds, int((timeout_s - seconds) * 1e6))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
@@ -171,11 +186,27 @@ def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
     raise failure or OSError(f"{host} has no address")
 
 
+def _encrypted(connection: socket.socket, host: str, ssl_ca_location: str) -> socket.socket:
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=ssl_ca_location)
+    except OSError as error:
+        connection.close()
+        raise LoadError(f"ssl_ca_location={ssl_ca_location}: no certificates in PEM: {error.strerror}") from error
+    try:
+        return context.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise
+
+
 def receive_exactly(connection: socket.socket, view: memoryview, address: str) -> None:
     """Fill `view` from the socket; raises ConnectionError where the stream ends before."""
     received = 0
+    flags = socket.MSG_WAITALL if type(connection) is socket.socket else 0  # TLS has no flags
     while received < len(view):
-        count = connection.recv_into(view[received:], flags=socket.MSG_WAITALL)
+        count = connection.recv_into(view[received:], flags=flags)
         if not count:
             raise ConnectionError(f"{address} closed the connection after {received} of {len(view)} bytes")
         received += count

@@ -30,7 +30,8 @@ class ConsumeLoad:
     At the end of the log it goes back to the start (`loop`, the re-read workload), waits for more (`wait`), or is done
     (`stop`); it is done as well after `record_count` records. Records are counted by their offsets. `verify` checks the
     checksum of every batch, and that each begins where the one before ended: with it, a log that was not compacted and
-    recv_into, `bytes` and `records` are proof that nothing was lost or changed on the way.
+    recv_into, `bytes` and `records` are proof that nothing was lost or changed on the way. `ssl_ca_location` is
+    that of `ClientConnection`.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class ConsumeLoad:
         at_end: str = "loop",
         verify: bool = False,
         record_count: int | None = None,
+        ssl_ca_location: str | None = None,
     ) -> None:
         for name, value, known in (("receive", receive, RECEIVE_WAYS), ("at_end", at_end, AT_END)):
             if value not in known:
                 raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
         if verify and receive == "discard":
             raise ValueError("what is discarded cannot be verified: use receive=recv_into")
+        if ssl_ca_location is not None and receive == "discard":
+            raise ValueError("the kernel cannot discard what TLS has to decrypt: use receive=recv_into")
         self.counters = LoadCounters()
         self.next_offset = 0
         self._topic = topic
@@ -60,7 +64,7 @@ class ConsumeLoad:
         self._record_count = record_count
         self._is_stopping = False
         self._is_at_end = False
-        leader = connect_to_leader(bootstrap_servers, topic, partition)
+        leader = connect_to_leader(bootstrap_servers, topic, partition, ssl_ca_location=ssl_ca_location)
         self._topic_id = leader.topic_id
         self._connection = leader.connection
         self._version = self._connection.version(ApiKey.FETCH)

@@ -63,7 +63,8 @@ class ProduceLoad:
     """Produces to one partition until it is stopped, or `record_count` records are acknowledged.
 
     `records_per_s` holds it to a rate; latency is then counted from when a request should have left, so that a slow
-    broker cannot hide its delays by slowing the load (coordinated omission).
+    broker cannot hide its delays by slowing the load (coordinated omission). `ssl_ca_location` is that of
+    `ClientConnection`.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class ProduceLoad:
         requests_in_flight: int = REQUESTS_IN_FLIGHT,
         records_per_s: float | None = None,
         record_count: int | None = None,
+        ssl_ca_location: str | None = None,
     ) -> None:
         self.counters = LoadCounters()
         self._topic = topic
@@ -89,7 +91,8 @@ class ProduceLoad:
         self._records_left = record_count
         self._records_sent = 0
         self._is_stopping = False
-        self._connection = connect_to_leader(bootstrap_servers, topic, partition).connection
+        leader = connect_to_leader(bootstrap_servers, topic, partition, ssl_ca_location=ssl_ca_location)
+        self._connection = leader.connection
         self._version = self._connection.version(ApiKey.PRODUCE)
         self._in_flight: deque[_InFlight] = deque()
         self._responses = memoryview(bytearray(RESPONSE_BUFFER_SIZE))
@@ -184,6 +187,7 @@ class ProduceLoad:
     def _receive_or_wait(self) -> None:
         """Take the next answers, but with a rate wait for them no longer than until the next request is due."""
         if self._records_per_s is not None and not self._is_finished and len(self._in_flight) < self._window:
+            # The socket says it all, under TLS too: what was received is a record of 16 KiB at most, and read whole.
             readable, _, _ = select.select([self._connection.socket], [], [], self._until_due_ns() / 1e9)
             if not readable:
                 return
