@@ -87,9 +87,12 @@ def _add_serve(commands: Any) -> None:
         "run a Kafka broker in the foreground",
         "  kfast serve\n"
         "  kfast serve --data-dir ~/kafka-data --config num.partitions=3\n"
-        "  kfast serve --listen 127.0.0.1:0 --copy-mode read_send     port 0 takes a free one",
+        "  kfast serve --listen 127.0.0.1:0 --copy-mode read_send     port 0 takes a free one\n"
+        "  kfast serve --listen SSL://127.0.0.1:9093                  encrypts, with a certificate made on the fly",
     )
-    parser.add_argument("--listen", default="127.0.0.1:9092", metavar="HOST:PORT", help="default: %(default)s")
+    parser.add_argument(
+        "--listen", default="127.0.0.1:9092", metavar="HOST:PORT", help="SSL:// before it: TLS; default: %(default)s"
+    )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="default: a temporary one, removed at the end")
     parser.add_argument("--copy-mode", choices=COPY_MODES, help="how fetches are served; default: sendfile")
     parser.add_argument(
@@ -118,9 +121,10 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _print_ready(broker: Any) -> None:
+    trusted = "" if broker.ssl_ca_location is None else f" ssl.ca.location={broker.ssl_ca_location}"
     kept = "" if broker.keeps_data else " (removed at the end; --data-dir keeps it)"
     print(
-        f"kfast is ready: bootstrap.servers={broker.bootstrap_servers} copy mode {broker.copy_mode}, "
+        f"kfast is ready: bootstrap.servers={broker.bootstrap_servers}{trusted} copy mode {broker.copy_mode}, "
         f"data in {broker.data_dir}{kept}",
         flush=True,
     )

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kfast.broker.config import BrokerConfig
 from kfast.broker.log_directory import ensure_usable
@@ -26,15 +26,19 @@ from kfast.record.metadata_records import BROKER_RESOURCE
 from kfast.scheduler import Scheduler
 
 if TYPE_CHECKING:
+    import ssl
+
     from kfast.broker.fetch import DelayedFetch
     from kfast.broker.group_coordinator import GroupCoordinator
+    from kfast.broker.keystore import Keystore
     from kfast.log.log import Log
 
 
 class Broker:
     """A Kafka broker on `listen`, over the log directory `data_dir`; ready when the constructor returns.
 
-    `data_dir` None is a temporary directory that goes with the broker. `listen` is host:port, port 0 takes a free one.
+    `data_dir` None is a temporary directory that goes with the broker. `listen` is host:port, port 0 takes a free one;
+    SSL://host:port encrypts, with the certificate of `ssl.keystore.*` or one made on the fly (see `ssl_ca_location`).
     `config` holds Kafka's broker settings as text (`{"num.partitions": "3"}`), as in server.properties. `copy_mode` is
     read_send, mmap_send, sendfile or splice. `log_manager` and `server` exchange a part for an experiment.
 
@@ -63,8 +67,11 @@ class Broker:
         self.turns = threading.Lock() if getattr(sys, "_is_gil_enabled", lambda: True)() else None
         self._groups: GroupCoordinator | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._server = server or Server(*parse_listen(listen))
+        listener = parse_listen(listen)
+        self._server = server or Server(listener.host, listener.port)
         try:
+            keystore = self._open_keystore() if listener.security_protocol == "SSL" else None
+            self.ssl_context: ssl.SSLContext | None = keystore.context if keystore else None
             if data_dir is None:
                 self._temporary = tempfile.TemporaryDirectory(prefix="kfast-")
             self.data_dir = Path(self._temporary.name if self._temporary else str(data_dir))
@@ -78,6 +85,8 @@ class Broker:
             try:
                 self.metadata = MetadataLog.open(self.data_dir, self.logs, self.config, self.clock)
                 self.logs.start()
+                # in a directory that by now is ours: where it is another broker's, so is the file
+                self._ssl_ca_location = keystore.publish(self.data_dir) if keystore else None
             except BaseException:
                 self.logs.shutdown()
                 raise
@@ -106,6 +115,11 @@ class Broker:
     def bootstrap_servers(self) -> str:
         """host:port, for a client's bootstrap.servers."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def ssl_ca_location(self) -> str | None:
+        """The file for a client's ssl.ca.location; None for a plain listener, and where the certificate is yours."""
+        return self._ssl_ca_location
 
     @property
     def cluster_id(self) -> str:
@@ -164,6 +178,12 @@ class Broker:
         if self._temporary is not None:
             self._temporary.cleanup()
 
+    def _open_keystore(self) -> Keystore:
+        from kfast.broker.keystore import open_keystore  # brings ssl, which a plain listener does without
+
+        advertised = self.config.get("advertised.listeners")
+        return open_keystore(self.config, [self.host, *([parse_listen(advertised).host] if advertised else [])])
+
     def __enter__(self) -> Self:
         return self
 
@@ -174,9 +194,20 @@ class Broker:
         return f"Broker({self.bootstrap_servers!r}, copy_mode={self.copy_mode!r})"
 
 
-def parse_listen(listen: str) -> tuple[str, int]:
-    """Split `host:port`, `[ipv6]:port` or `:port`. Raises ValueError with the text it could not read."""
-    host, colon, port = listen.rpartition(":")
+class Listener(NamedTuple):
+    """Where a broker listens, and how it speaks there: PLAINTEXT or SSL, Kafka's names for it."""
+
+    security_protocol: str
+    host: str
+    port: int
+
+
+def parse_listen(listen: str) -> Listener:
+    """Read `host:port`, `[ipv6]:port` or `:port`, PLAINTEXT:// or SSL:// before it. Raises ValueError with the text."""
+    security_protocol, separator, address = listen.rpartition("://")
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError(f"{listen!r} is not HOST:PORT, such as 127.0.0.1:9092")
-    return host.strip("[]") or "127.0.0.1", int(port)
+        raise ValueError(f"{listen!r} is not HOST:PORT, such as 127.0.0.1:9092 or SSL://127.0.0.1:9093")
+    if separator and security_protocol not in ("PLAINTEXT", "SSL"):
+        raise ValueError(f"{listen!r} is neither PLAINTEXT:// nor SSL://")
+    return Listener(security_protocol or "PLAINTEXT", host.strip("[]") or "127.0.0.1", int(port))

@@ -188,7 +188,8 @@ class BrokerConfig:
             yield ConfigSetting(key.name, key.default, ConfigSource.DEFAULT)
 
     def __repr__(self) -> str:
-        return f"BrokerConfig({self._static!r})"
+        shown = {name: "[hidden]" if BROKER_KEYS[name].is_sensitive else value for name, value in self._static.items()}
+        return f"BrokerConfig({shown!r})"
 
 
 def _log_config(value: Callable[[str], Any]) -> LogConfig:

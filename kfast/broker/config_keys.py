@@ -34,6 +34,7 @@ class ConfigType(IntEnum):
     LONG = 5
     DOUBLE = 6
     LIST = 7
+    PASSWORD = 9
 
 
 class ConfigSource(IntEnum):
@@ -74,6 +75,11 @@ class ConfigKey:
     is_dynamic: bool = True
     is_internal: bool = False
 
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether the value is shown to nobody."""
+        return self.type is ConfigType.PASSWORD
+
     def parse(self, text: str) -> Any:
         """The typed value of `text`; InvalidConfigError, worded as Kafka does, if it is no valid one."""
         value = self._convert(text.strip())
@@ -97,7 +103,7 @@ class ConfigKey:
             return text.lower() == "true"
         if self.type is ConfigType.LIST:
             return tuple(item.strip() for item in text.split(",")) if text else ()
-        if self.type is ConfigType.STRING:
+        if self.type in (ConfigType.STRING, ConfigType.PASSWORD):
             return text
         number = _number(self.type, text)
         if number is None:
@@ -135,12 +141,13 @@ def _no_tiered_storage(is_enabled: bool) -> str | None:
     return "Tiered Storage functionality is disabled in the broker." if is_enabled else None
 
 
-def _plaintext_address(listener: str) -> str | None:
-    return None if re.fullmatch(r"PLAINTEXT://[^,]+:[0-9]{1,5}", listener) else "Must be one PLAINTEXT://host:port"
+def _one_address(listener: str) -> str | None:
+    is_one = re.fullmatch(r"(PLAINTEXT|SSL)://[^,]+:[0-9]{1,5}", listener)
+    return None if is_one else "Must be one PLAINTEXT://host:port or SSL://host:port"
 
 
 _BOOLEAN, _STRING, _INT = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT
-_LONG, _DOUBLE, _LIST = ConfigType.LONG, ConfigType.DOUBLE, ConfigType.LIST
+_LONG, _DOUBLE, _LIST, _PASSWORD = ConfigType.LONG, ConfigType.DOUBLE, ConfigType.LIST, ConfigType.PASSWORD
 
 
 def _same(name: str) -> tuple[Synonym, ...]:
@@ -259,8 +266,14 @@ _BROKER_KEYS = (
     # Who and where
     _static("node.id", _INT, "1", "This node's number, as clients see it.", minimum=0),
     _static("advertised.listeners", _STRING, None,
-            "The address clients are told to connect to, as PLAINTEXT://host:port; by default the one they came to.",
-            check=_plaintext_address),
+            "The address clients are told to connect to, as PLAINTEXT://host:port or SSL://host:port; by default the "
+            "one they came to.", check=_one_address),
+    # The certificate of an SSL listener; where none is given, one is made
+    _static("ssl.keystore.type", _STRING, "PEM", "The form of the certificate and its key.", choices=("PEM",)),
+    _static("ssl.keystore.location", _STRING, None, "A file that holds the certificate chain and its private key."),
+    _static("ssl.keystore.certificate.chain", _PASSWORD, None,
+            "The certificate chain itself, the broker's own first, in place of ssl.keystore.location."),
+    _static("ssl.keystore.key", _PASSWORD, None, "The private key of ssl.keystore.certificate.chain, not encrypted."),
     # What a connection may ask for
     _static("socket.request.max.bytes", _INT, str(100 << 20),
             "The largest request that is read; a larger one costs its connection.", minimum=1),

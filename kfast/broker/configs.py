@@ -79,14 +79,17 @@ def _entries(broker: Broker, resource_type: int, name: str) -> Iterable[ConfigEn
 
 
 def _described(entry: ConfigEntry, request: Any) -> DescribeConfigsResourceResult:
+    is_sensitive = entry.key.is_sensitive
     return DescribeConfigsResourceResult(
         name=entry.key.name,
-        value=entry.value,
+        value=None if is_sensitive else entry.value,
         read_only=not entry.key.is_dynamic,
         config_source=entry.source,
-        is_sensitive=False,
+        is_sensitive=is_sensitive,
         synonyms=tuple(
-            DescribeConfigsSynonym(name=setting.name, value=setting.value, source=setting.source)
+            DescribeConfigsSynonym(
+                name=setting.name, value=None if is_sensitive else setting.value, source=setting.source
+            )
             for setting in entry.settings
         )
         if request.include_synonyms

@@ -12,12 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfast.transfer.connection import Connection
 from kfast.transfer.counters import TransferCounters
 from kfast.wire.api_versions import ApiKey
 
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
+    from kfast.transfer.connection import Connection
+    from kfast.transfer.tls_connection import TlsConnection
 
 API_NAMES = {int(key): key.name for key in ApiKey}
 
@@ -27,7 +28,7 @@ class ConnectionMetrics:
 
     __slots__ = ("appended_bytes", "connection", "received_bytes", "requests")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection | TlsConnection) -> None:
         self.connection = connection
         self.received_bytes = 0
         self.appended_bytes = 0
@@ -64,7 +65,7 @@ class Metrics:
         self._living: set[ConnectionMetrics] = set()
         self._ended = Totals()
 
-    def open(self, connection: Connection) -> ConnectionMetrics:
+    def open(self, connection: Connection | TlsConnection) -> ConnectionMetrics:
         """Start counting for a new connection."""
         metrics = ConnectionMetrics(connection)
         with self._lock:

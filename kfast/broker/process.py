@@ -33,6 +33,7 @@ class BrokerProcess:
         }
         self._child = ChildProcess("kfast.broker.process", settings)
         self.bootstrap_servers: str = self._child.ready["bootstrap_servers"]
+        self.ssl_ca_location: str | None = self._child.ready["ssl_ca_location"]
 
     @property
     def pid(self) -> int:
@@ -67,7 +68,10 @@ class _BrokerService:
         self._broker = Broker(settings.pop("data_dir"), **settings)
 
     def ready(self) -> Json:
-        return {"bootstrap_servers": self._broker.bootstrap_servers}
+        return {
+            "bootstrap_servers": self._broker.bootstrap_servers,
+            "ssl_ca_location": self._broker.ssl_ca_location,
+        }
 
     def answer(self, request: str, arguments: Json) -> Json:
         if request == "metrics":

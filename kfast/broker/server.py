@@ -25,6 +25,7 @@ from kfast.wire.framing import SIZE_PREFIX, next_frame_end, parse_request_header
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
     from kfast.transfer.sender import Bytes
+    from kfast.transfer.tls_connection import TlsConnection
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ SMALL_FRAME_SIZE = 64 * 1024
 LISTEN_BACKLOG = 1024
 ACCEPT_RETRY_S = 0.1
 PRODUCE = int(ApiKey.PRODUCE)
+TLS_HANDSHAKE = b"\x16\x03"  # with which TLS begins; as the size of a request it would be 352 MiB
 
 
 class Server:
@@ -113,7 +115,7 @@ class Session:
         client_host, local_host = peer.getpeername()[0], peer.getsockname()[0]  # fails where the peer has left already
         self._broker = broker
         self._on_end = on_end
-        self._connection = Connection(peer, idle_timeout_s=broker.config.connections_max_idle_ms / 1000)
+        self._connection = _connection(broker, peer)
         self.metrics = broker.metrics.open(self._connection)
         self._context = RequestContext(
             client_host=client_host,
@@ -147,7 +149,8 @@ class Session:
         try:
             self._serve()
         except (MalformedFrameError, KfastError) as error:
-            logger.warning("closing the connection of %s: %s", self._context.client_host, error)
+            reason = "it speaks TLS, and this listener is PLAINTEXT" if self._speaks_tls else error
+            logger.warning("closing the connection of %s: %s", self._context.client_host, reason)
         except (OSError, TimeoutError) as error:
             logger.info("connection of %s ended: %s", self._context.client_host, error)
         except Exception:
@@ -203,6 +206,10 @@ class Session:
         if answers:
             self._answers = bytearray()
 
+    @property
+    def _speaks_tls(self) -> bool:
+        return isinstance(self._connection, Connection) and self._buffer.startswith(TLS_HANDSHAKE)
+
     def _make_room(self, start: int, end: int) -> tuple[int, int]:
         """Move an unfinished frame to the front; double a full buffer; let go of one that large frames left behind."""
         rest = end - start
@@ -218,6 +225,15 @@ class Session:
         elif start and rest:
             self._buffer[:rest] = self._buffer[start:end]
         return 0, rest
+
+
+def _connection(broker: Broker, peer: socket.socket) -> Connection | TlsConnection:
+    idle_timeout_s = broker.config.connections_max_idle_ms / 1000
+    if broker.ssl_context is None:
+        return Connection(peer, idle_timeout_s)
+    from kfast.transfer.tls_connection import TlsConnection
+
+    return TlsConnection(peer, broker.ssl_context, idle_timeout_s)
 
 
 class Turn:

@@ -18,8 +18,12 @@ from kfast.lab.residency import residency
 from kfast.lab.unavailable import Unavailable
 from kfast.transfer.capability import probe
 
-EXTRAS = {"lab": ("jupyterlab", "ipywidgets", "matplotlib", "confluent-kafka"), "test": ("nbval", "playwright")}
-"""Packages that the notebooks need, and those that only the tests need, by the extra that brings them."""
+EXTRAS = {
+    "tls": ("cryptography",),
+    "lab": ("jupyterlab", "ipywidgets", "matplotlib", "confluent-kafka"),
+    "test": ("nbval", "playwright"),
+}
+"""Packages that certificates, the notebooks and the tests need, by the extra that brings them."""
 
 PROGRAMS = {"java": "tests beside Apache Kafka", "mvn": "fetching Apache Kafka", "chromium": "tests in a browser"}
 

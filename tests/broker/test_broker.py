@@ -114,17 +114,34 @@ def test_an_unknown_partition_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("listen", "expected"),
     [
-        ("127.0.0.1:9092", ("127.0.0.1", 9092)),
-        ("localhost:0", ("localhost", 0)),
-        ("[::1]:9092", ("::1", 9092)),
-        (":9092", ("127.0.0.1", 9092)),
+        ("127.0.0.1:9092", ("PLAINTEXT", "127.0.0.1", 9092)),
+        ("localhost:0", ("PLAINTEXT", "localhost", 0)),
+        ("[::1]:9092", ("PLAINTEXT", "::1", 9092)),
+        (":9092", ("PLAINTEXT", "127.0.0.1", 9092)),
+        ("PLAINTEXT://0.0.0.0:9092", ("PLAINTEXT", "0.0.0.0", 9092)),
+        ("SSL://127.0.0.1:9093", ("SSL", "127.0.0.1", 9093)),
+        ("SSL://[::1]:0", ("SSL", "::1", 0)),
+        ("SSL://:9093", ("SSL", "127.0.0.1", 9093)),
     ],
 )
-def test_listen_is_host_and_port(listen: str, expected: tuple[str, int]) -> None:
+def test_listen_is_host_and_port_and_how_to_speak_there(listen: str, expected: tuple[str, str, int]) -> None:
     assert parse_listen(listen) == expected
 
 
-@pytest.mark.parametrize("listen", ["9092", "localhost", "localhost:", "localhost:kafka", "localhost:65536", ""])
+@pytest.mark.parametrize(
+    "listen", ["9092", "localhost", "localhost:", "localhost:kafka", "localhost:65536", "", "SSL://9093", "SSL://"]
+)
 def test_listen_that_is_no_address_says_what_one_is(listen: str) -> None:
     with pytest.raises(ValueError, match="is not HOST:PORT"):
         parse_listen(listen)
+
+
+@pytest.mark.parametrize("listen", ["SASL_SSL://localhost:9092", "ssl://localhost:9092", "://localhost:9092"])
+def test_other_protocols_are_refused(listen: str) -> None:
+    with pytest.raises(ValueError, match="neither PLAINTEXT:// nor SSL://"):
+        parse_listen(listen)
+
+
+def test_a_plain_broker_knows_of_no_certificate() -> None:
+    with kfast.Broker() as broker:
+        assert (broker.ssl_context, broker.ssl_ca_location) == (None, None)

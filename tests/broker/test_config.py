@@ -165,10 +165,8 @@ def test_an_unknown_command_line_key_is_refused_and_a_topic_key_is_explained() -
         BrokerConfig({"retention.ms": "1"})
 
 
-@pytest.mark.parametrize(
-    "listener", ["host:9092", "SSL://host:9092", "PLAINTEXT://host", "PLAINTEXT://a:1,PLAINTEXT://b:2"]
-)
-def test_advertised_listeners_are_one_plaintext_address(listener: str) -> None:
+@pytest.mark.parametrize("listener", ["host:9092", "SASL_SSL://host:9092", "PLAINTEXT://host", "SSL://a:1,SSL://b:2"])
+def test_advertised_listeners_are_one_address(listener: str) -> None:
     with pytest.raises(InvalidConfigError, match="PLAINTEXT://host:port"):
         BrokerConfig({"advertised.listeners": listener})
 
@@ -214,3 +212,8 @@ def test_what_came_about_at_start_counts_as_static() -> None:
 def test_cluster_default_describes_only_what_is_set() -> None:
     config = config_with({(BROKER_RESOURCE, ""): {"log.retention.ms": "5", "num.io.threads": "2"}})
     assert [(entry.key.name, entry.value) for entry in config.describe_broker("")] == [("log.retention.ms", "5")]
+
+
+def test_passwords_are_not_shown() -> None:
+    shown = repr(BrokerConfig({"node.id": "1", "ssl.keystore.key": "secret"}))
+    assert shown == "BrokerConfig({'node.id': '1', 'ssl.keystore.key': '[hidden]'})"

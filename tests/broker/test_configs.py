@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kfast.broker.broker import Broker
+from kfast.broker.self_signed import make_certificate
 from kfast.transfer.sender import TransferSettings
 from kfast.wire.api_versions import ApiKey
 
@@ -208,3 +209,12 @@ def test_the_copy_mode_switches_while_the_broker_runs_and_is_not_written_down(br
     assert broker.copy_mode == "sendfile"
     assert alter(client, BROKER, "1", ("kfast.copy.mode", SET, "teleport"))[0] == 40
     assert broker.copy_mode == "sendfile"
+
+
+def test_the_private_key_of_the_broker_is_not_told(connect: Any) -> None:
+    certificate, key = make_certificate([])
+    config = {"ssl.keystore.certificate.chain": certificate, "ssl.keystore.key": key}
+    with Broker(config=config) as broker:
+        result = describe(connect(broker.port), BROKER, "1", *config, include_synonyms=True)
+    assert [(entry.value, entry.is_sensitive, entry.config_type) for entry in result.configs] == [(None, True, 9)] * 2
+    assert {synonym.value for entry in result.configs for synonym in entry.synonyms} == {None}

@@ -65,3 +65,13 @@ def test_it_stops_when_its_parent_is_killed() -> None:
     # its stderr, a pipe we have read to the end, was open in the broker too: so it has ended
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
+
+
+def test_it_says_which_certificate_to_trust(broker: kfast.BrokerProcess) -> None:
+    assert broker.ssl_ca_location is None
+    with kfast.BrokerProcess(listen="SSL://127.0.0.1:0") as encrypted:
+        with ClientConnection(*address(encrypted), ssl_ca_location=encrypted.ssl_ca_location) as connection:
+            assert connection.address == encrypted.bootstrap_servers
+        during = encrypted.metrics()
+    assert during["inline_bytes"] > 0
+    assert set(during["sent_bytes"]) == {"tls"}

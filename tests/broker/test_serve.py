@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kfast.client.connection import ClientConnection
+
 Serve = Callable[..., subprocess.Popen[str]]
 
 
@@ -63,10 +65,34 @@ def test_a_temporary_directory_is_named_and_removed(serve: Serve) -> None:
     assert not os.path.exists(found[1])
 
 
+def test_it_names_the_certificate_that_it_made(serve: Serve, tmp_path: Path) -> None:
+    process = serve("--listen", "SSL://127.0.0.1:0", "--data-dir", str(tmp_path / "data"))
+    line = read_ready_line(process)
+    found = re.search(r"bootstrap\.servers=127\.0\.0\.1:(\d+) ssl\.ca\.location=(\S+) ", line)
+    assert found
+    assert found[2] == str(tmp_path / "data" / "kfast-ca.pem")
+    with ClientConnection("127.0.0.1", int(found[1]), ssl_ca_location=found[2]):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+
+
+def test_without_ssl_it_does_without_the_module() -> None:
+    script = (
+        "import sys, kfast.broker.serve, kfast.cli\n"
+        "with kfast.Broker() as broker: pass\n"
+        "print([name for name in ('ssl', 'cryptography') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--listen", "nowhere"], "'nowhere' is not HOST:PORT"),
+        (["--listen", "SASL://localhost:1"], "neither PLAINTEXT:// nor SSL://"),
+        (["--listen", "SSL://:0", "--config", "ssl.keystore.location=/no/such.pem"], "No such file"),
         (["--config", "num.partitions"], "--config takes KEY=VALUE"),
         (["--config", "no.such.key=1"], "no.such.key"),
         (["--config", "num.partitions=many"], "many"),
