@@ -93,7 +93,7 @@ def load_results(*paths: str | os.PathLike[str]) -> list[ExperimentResult]:
 
 
 def shipped_directory() -> Path:
-    return kfast.data_path("results")
+    return kfast.data_path("data", "results")
 
 
 def shipped_results(name: str) -> list[ExperimentResult]:

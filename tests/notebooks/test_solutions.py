@@ -1,0 +1,29 @@
+"""What the teacher's file says is what the notebooks' checks accept."""
+
+import pytest
+
+import kfast
+from kfast.lab import exercises
+
+SOLUTIONS = [
+    ("**61,000 bytes**", lambda: exercises.header_bytes(61_000, 1000)),
+    ("**122 bytes**", lambda: exercises.header_bytes(122, 2)),
+    ("**1,073,741,824 bytes**", lambda: exercises.copied_by_mmap_send(1_073_741_824)),
+    ("**16,384**", lambda: exercises.sendfile_calls(16_384)),
+    ('`{"sendfile", "splice"}`', lambda: exercises.modes_at_risk({"sendfile", "splice"})),
+    ("**2,097 seconds**", lambda: exercises.random_read_s(2097)),
+    ("**1.2 MB**", lambda: exercises.even_block_size(1.2e6)),
+    ("**24 a second**", lambda: exercises.random_writes_per_s(24)),
+    ("**61,000,000 bytes**", lambda: exercises.header_bytes(61_000_000, 1_000_000)),
+]
+
+
+@pytest.mark.parametrize(("words", "check"), SOLUTIONS, ids=[words for words, _ in SOLUTIONS])
+def test_a_solution_is_accepted(words, check):
+    assert words in kfast.data_path("data", "solutions.md").read_text(encoding="utf-8")
+    assert check().startswith("Right")
+
+
+def test_solutions_lie_apart_from_the_notebooks():
+    for path in kfast.data_path("notebooks").iterdir():
+        assert path.suffix != ".md"
