@@ -31,10 +31,13 @@ class ShownFigure:
         return " ".join(filter(None, (self.finding, self.description)))
 
     def png(self) -> bytes:
-        """The picture with a palette: a third of the bytes, as a notebook's repository keeps every picture twice."""
+        """The picture with a palette: a third of the bytes, as a notebook's repository keeps every picture twice.
+
+        The palette covers all colours there are: one of the most frequent ones turned a few vermillion dots orange.
+        """
         image = Image.open(io.BytesIO(style.to_png(self.figure))).convert("RGB")
         buffer = io.BytesIO()
-        image.quantize(COLOR_COUNT, Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
+        image.quantize(COLOR_COUNT, Image.Quantize.MAXCOVERAGE).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:

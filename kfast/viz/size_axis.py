@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor, log10
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kfast.lab.prediction import number
 from kfast.lab.sizes import tick_text
 
 MARGIN = 1.45  # a factor, for the dots that stand beside the outermost ticks
+MOST_TICKS = 7
 
 
 def set_size_axis(axes: Axes, sizes: Sequence[int], label: str) -> None:
@@ -26,15 +27,24 @@ def set_factor_axis(axes: Axes, lowest: float, highest: float) -> None:
     """Make y a logarithmic axis, on which equal factors are equal distances, with ticks at 1, 2 and 5."""
     axes.set_yscale("log")
     axes.set_ylim(lowest / MARGIN, highest * MARGIN)
-    ticks = [step * 10.0**power for power in range(-4, 7) for step in (1, 2, 5)]
-    shown = [tick for tick in ticks if lowest / MARGIN <= tick <= highest * MARGIN]
-    if len(shown) > 7:
-        shown = [tick for tick in shown if number(tick).strip("0.,")[:1] == "1"]
-    axes.set_yticks(shown)
+    axes.set_yticks(factor_ticks(lowest / MARGIN, highest * MARGIN))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number_tick(value)))
     axes.tick_params(axis="y", which="minor", left=False)
 
 
+def factor_ticks(lowest: float, highest: float) -> list[float]:
+    """Ticks of a logarithmic axis: at 1, 2 and 5; over many powers at 1 alone; evenly within a factor of three."""
+    if highest < 3 * lowest:
+        return [tick for tick in MaxNLocator(5).tick_values(lowest, highest) if lowest <= tick <= highest]
+    powers = range(floor(log10(lowest)), ceil(log10(highest)) + 1)
+    for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
+        ticks = [float(f"{step}e{power}") for power in powers if power % every == 0 for step in steps]
+        shown = [tick for tick in ticks if lowest <= tick <= highest]
+        if len(shown) <= MOST_TICKS:
+            break
+    return shown
+
+
 def number_tick(value: float) -> str:
     """1,000, 5, 0.02."""
-    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:g}"

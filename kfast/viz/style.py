@@ -28,6 +28,7 @@ VERMILLION = "#D55E00"
 REDDISH_PURPLE = "#CC79A7"
 GREY = "#5F6368"
 LIGHT_GREY = "#C8CCD0"
+GRID_COLOR = "#E4E7EA"
 
 CPU_COLOR = VERMILLION
 DMA_COLOR = BLUE
@@ -65,7 +66,7 @@ RC: Any = {
     "axes.titlelocation": "left",
     "axes.titlesize": 12,
     "axes.labelsize": 11,
-    "grid.color": "#E4E7EA",
+    "grid.color": GRID_COLOR,
     "grid.linewidth": 0.8,
     "xtick.labelsize": 10.5,
     "ytick.labelsize": 10.5,

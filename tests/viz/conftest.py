@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kfast.errors import KfastError
+from kfast.lab.counters import MachineCpu
 from kfast.lab.data_way import Traffic
+from kfast.lab.experiment import Arm, Comparison, Measurement, Value
+from kfast.lab.experiment_result import ExperimentResult, Run
+from kfast.lab.provenance import Provenance, provenance
 from kfast.lab.reading import Reading
 
 CPU_S_PER_GB = {"read_send": 0.9, "mmap_send": 0.8, "sendfile": 0.3, "splice": 0.35}
@@ -93,3 +97,39 @@ def open_workload():
 @pytest.fixture
 def read():
     return fake_reading
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory) -> Provenance:
+    return provenance(tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture
+def make_result(here):
+    """Makes results whose runs follow from `medians`: by arm the values of its measures; blocks differ by a percent."""
+
+    def make(
+        medians: Mapping[Arm, Mapping[str, Value]],
+        comparisons: Sequence[Comparison],
+        *,
+        block_count: int = 5,
+        is_smoke: bool = False,
+        limited_by: str = "broker CPU",
+        steal_s: float = 0.0,
+        **changes: Any,
+    ) -> ExperimentResult:
+        machine = MachineCpu(1.0, 1.0, 0.0, 1.0, 0.0, steal_s)
+        runs = [
+            Run(block, arm, Measurement(1.0, {"broker": 1.0}, _varied(values, block + place), limited_by), machine)
+            for block in range(block_count)
+            for place, (arm, values) in enumerate(medians.items())
+        ]
+        found = replace(here, **changes)
+        return ExperimentResult("E0", tuple(medians), tuple(comparisons), runs, (), found, {}, 1, is_smoke)
+
+    return make
+
+
+def _varied(values: Mapping[str, Value], number: int) -> dict[str, Value]:
+    factor = 1 + 0.01 * (number % 5)
+    return {name: value * factor if isinstance(value, float) else value for name, value in values.items()}

@@ -1,0 +1,43 @@
+"""One look for each meaning of an arm, in every figure of every experiment: copy modes, clients, codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kfast.lab.experiment import Arm, Factor
+from kfast.viz import style
+from kfast.viz.spread import Look
+
+PLAIN = Look("", style.BLACK, "o", "-")
+SMOKE_COLOR = style.LIGHT_GREY
+
+FACTOR_LOOKS: Mapping[tuple[str, Factor], Look] = {
+    **{
+        ("copy_mode", name): Look(mode.label, mode.color, mode.marker, mode.linestyle)
+        for name, mode in style.MODE_STYLES.items()
+    },
+    ("compression", "gzip"): Look("gzip", style.ORANGE, "P", "--"),
+    ("compression", "snappy"): Look("snappy", style.REDDISH_PURPLE, "X", "-."),
+    ("compression", "lz4"): Look("lz4", style.SKY_BLUE, "v", ":"),
+    ("compression", "zstd"): Look("zstd", style.BLUISH_GREEN, "*", "-"),
+    ("client", "raw"): Look("raw client", style.BLUE, "o", "-"),
+    ("client", "confluent"): Look("librdkafka", style.VERMILLION, "s", "--"),
+}
+"""In order of precedence: an arm has the look of the first factor that has one."""
+
+
+def look_of(arm: Arm) -> Look:
+    """The look of what is special about an arm; black dots for one without."""
+    factors = set(arm.factors)
+    return next((look for factor, look in FACTOR_LOOKS.items() if factor in factors), PLAIN)
+
+
+def looks_of(arms: Iterable[Arm]) -> list[Look]:
+    """Looks for lines that share axes, no two the same while there are enough: what is taken goes to who came first."""
+    spare = [PLAIN, *FACTOR_LOOKS.values()]
+    looks: list[Look] = []
+    for arm in arms:
+        wanted = look_of(arm)
+        free = [look for look in (wanted, *spare) if look not in looks]
+        looks.append(free[0] if free else wanted)
+    return looks

@@ -1,0 +1,8 @@
+"""The figures of an experiment, all in one place; each draws from stored results and gives a `ShownFigure`."""
+
+from __future__ import annotations
+
+from kfast.viz.arms_figure import draw_arms
+from kfast.viz.ratio_figures import draw_by_machine, draw_ratios
+
+__all__ = ["draw_arms", "draw_by_machine", "draw_ratios"]
