@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -151,12 +152,20 @@ class Refused(Exception):
 
 
 class Client(ABC):
-    """A client library: its producers, made for each call, and one consumer without a group."""
+    """A client library: its producers, made for each call, and one consumer without a group.
+
+    `security` are the library's settings for a listener that encrypts; `trusting(path)` returns them.
+    """
 
     name: str
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, security: dict[str, Any] | None = None) -> None:
         self.bootstrap_servers = bootstrap_servers
+        self.security = security or {}
+
+    @staticmethod
+    @abstractmethod
+    def trusting(ssl_ca_location: str) -> dict[str, Any]: ...
 
     @abstractmethod
     def produce(
@@ -199,11 +208,16 @@ class ConfluentClient(Client):
 
     name = "confluent-kafka"
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        super().__init__(bootstrap_servers)
+    @staticmethod
+    def trusting(ssl_ca_location: str) -> dict[str, Any]:
+        return {"security.protocol": "SSL", "ssl.ca.location": ssl_ca_location}
+
+    def __init__(self, bootstrap_servers: str, security: dict[str, Any] | None = None) -> None:
+        super().__init__(bootstrap_servers, security)
         self._consumer = confluent_kafka.Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,
+                **self.security,
                 "group.id": "unused",
                 "enable.auto.commit": False,
                 "check.crcs": True,
@@ -219,6 +233,7 @@ class ConfluentClient(Client):
         producer = confluent_kafka.Producer(
             {
                 "bootstrap.servers": self.bootstrap_servers,
+                **self.security,
                 "compression.type": codec,
                 "message.max.bytes": MAX_REQUEST_SIZE,
                 "log_level": 0,
@@ -278,10 +293,15 @@ class KafkaPythonClient(Client):
 
     name = "kafka-python"
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        super().__init__(bootstrap_servers)
+    @staticmethod
+    def trusting(ssl_ca_location: str) -> dict[str, Any]:
+        return {"security_protocol": "SSL", "ssl_cafile": ssl_ca_location}
+
+    def __init__(self, bootstrap_servers: str, security: dict[str, Any] | None = None) -> None:
+        super().__init__(bootstrap_servers, security)
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=bootstrap_servers,
+            **self.security,
             max_partition_fetch_bytes=MAX_REQUEST_SIZE,
             fetch_max_wait_ms=MAX_WAIT_MS,
             enable_auto_commit=False,
@@ -292,6 +312,7 @@ class KafkaPythonClient(Client):
     ) -> list[int]:
         producer = kafka.KafkaProducer(
             bootstrap_servers=self.bootstrap_servers,
+            **self.security,
             compression_type=None if codec == "none" else codec,
             max_request_size=MAX_REQUEST_SIZE,
             **settings,
@@ -344,8 +365,12 @@ class AiokafkaClient(Client):
 
     name = "aiokafka"
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        super().__init__(bootstrap_servers)
+    @staticmethod
+    def trusting(ssl_ca_location: str) -> dict[str, Any]:
+        return {"security_protocol": "SSL", "ssl_context": ssl.create_default_context(cafile=ssl_ca_location)}
+
+    def __init__(self, bootstrap_servers: str, security: dict[str, Any] | None = None) -> None:
+        super().__init__(bootstrap_servers, security)
         self._loop = asyncio.new_event_loop()
         self._consumer = self._run(self._start())
 
@@ -355,6 +380,7 @@ class AiokafkaClient(Client):
     async def _start(self) -> Any:
         consumer = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap_servers,
+            **self.security,
             max_partition_fetch_bytes=MAX_REQUEST_SIZE,
             fetch_max_wait_ms=MAX_WAIT_MS,
             enable_auto_commit=False,
@@ -373,6 +399,7 @@ class AiokafkaClient(Client):
     ) -> list[int]:
         producer = aiokafka.AIOKafkaProducer(
             bootstrap_servers=self.bootstrap_servers,
+            **self.security,
             compression_type=None if codec == "none" else codec,
             max_request_size=MAX_REQUEST_SIZE,
             **settings,
@@ -424,7 +451,7 @@ class AiokafkaClient(Client):
 
 
 _CLIENTS = {client.name: client for client in (ConfluentClient, KafkaPythonClient, AiokafkaClient)}
-NewClient = Callable[[str], Client]
+NewClient = Callable[..., Client]
 
 
 @pytest.fixture(scope="session", params=sorted(_CLIENTS))
@@ -451,20 +478,23 @@ def client(clients: dict[str, Client], client_name: str) -> Client:
 
 @pytest.fixture
 def new_client(client_name: str, confluent: Callable[..., Client]) -> NewClient:
-    """`new_client(bootstrap_servers)`: each client library in turn, for a broker of the test's own."""
-    return lambda bootstrap_servers: confluent(bootstrap_servers, client_name)
+    """`new_client(bootstrap_servers, ssl_ca_location=None)`: each library in turn, for a broker of the test's own."""
+    return lambda bootstrap_servers, ssl_ca_location=None: confluent(bootstrap_servers, client_name, ssl_ca_location)
 
 
 @pytest.fixture
 def confluent(serve: object, embedded: object) -> Iterator[Callable[..., Client]]:
-    """`confluent(bootstrap_servers)`: confluent-kafka, where which library it is does not matter.
+    """`confluent(bootstrap_servers, ssl_ca_location=...)`: confluent-kafka, where which library it is does not matter.
 
     It asks for the brokers' fixtures so that clients are closed before brokers: aiokafka minds the other order.
     """
     made: list[Client] = []
 
-    def confluent(bootstrap_servers: str, name: str = ConfluentClient.name) -> Client:
-        made.append(_CLIENTS[name](bootstrap_servers))
+    def confluent(
+        bootstrap_servers: str, name: str = ConfluentClient.name, ssl_ca_location: str | None = None
+    ) -> Client:
+        library = _CLIENTS[name]
+        made.append(library(bootstrap_servers, ssl_ca_location and library.trusting(ssl_ca_location)))
         return made[-1]
 
     yield confluent
@@ -477,12 +507,14 @@ class RawReader:
 
     VERSION = 11
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, max_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, *, max_bytes: int = 1 << 20, ssl_ca_location: str | None = None
+    ) -> None:
         host, _, port = bootstrap_servers.rpartition(":")
         self.topic = topic
         self.offset = 0
         self._max_bytes = max_bytes
-        self._connection = ClientConnection(host, int(port))
+        self._connection = ClientConnection(host, int(port), ssl_ca_location=ssl_ca_location)
 
     def request(self, correlation_id: int = 1) -> bytes:
         """The whole frame of the next fetch."""
