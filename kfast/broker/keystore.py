@@ -67,6 +67,7 @@ def _context(path: str, setting: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # as ssl.enabled.protocols of Kafka has it
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0  # Kafka clients resume nothing, and one that leaves with tickets unread leaves by a reset
     try:
         context.load_cert_chain(path, password=_no_password)
     except OSError as error:  # SSLError is one

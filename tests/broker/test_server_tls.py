@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -50,11 +51,11 @@ def api_versions(correlation_id: int) -> bytes:
     return frame_request(ApiKey.API_VERSIONS, 3, correlation_id, "test", body)
 
 
-def produce_frames(topic: str, count: int, value: bytes = b"x" * 100) -> bytes:
+def produce_frames(topic: str, count: int, value: bytes = b"x" * 100, acks: int = -1) -> bytes:
     builder = RecordBatchBuilder()
     builder.append(None, value, 1)
     data = ProduceTopic(topic, None, [ProducePartition(0, memoryview(builder.build()))])
-    request = ProduceRequest(None, -1, 1000, [data])
+    request = ProduceRequest(None, acks, 1000, [data])
     frames = (write_produce_request(9, number, "test", request) for number in range(count))
     return b"".join(bytes(chunk) for chunks in frames for chunk in chunks)
 
@@ -183,6 +184,18 @@ def test_stop_ends_connections_and_their_threads(connect: Connect, is_establishe
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
     assert broker.metrics.total()[1] == 0
+
+
+def test_a_client_that_leaves_without_reading_has_said_what_it_wanted(connect: Connect) -> None:
+    """With acks=0; under TLS 1.3 tickets that nobody reads would make its leaving a reset, and what it sent be lost."""
+    with kfast.Broker(listen="SSL://127.0.0.1:0") as broker:
+        broker.metadata.create_topic("unasked", 1)
+        peer = connect(broker)
+        peer.sendall(produce_frames("unasked", 3000, acks=0))
+        peer.close()
+        while broker.metrics.total()[1]:  # until the broker has seen that it left
+            os.sched_yield()
+        assert broker.log("unasked", 0).log_end_offset == 3000
 
 
 def test_a_silent_connection_is_closed_after_its_time(connect: Connect) -> None:

@@ -84,7 +84,7 @@ def test_it_receives_into_the_buffer_and_says_when_the_peer_has_ended(establishe
     peer.sendall(b"hello")
     count = connection.recv_into(buffer)
     assert bytes(buffer[:count]) == b"hello"
-    peer.close()
+    socket.socket.shutdown(peer, socket.SHUT_WR)
     assert connection.recv_into(memoryview(buffer)[8:]) == 0
 
 
