@@ -119,7 +119,7 @@ def _bench(options: argparse.Namespace) -> int:
     with ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
         result = run(options.blocks, options.smoke, progress)
     if options.json:
-        print(json.dumps(result.to_json()))
+        print(json.dumps(bench.to_json(result)))
         return 0
     for line in lines(result):
         print(line)

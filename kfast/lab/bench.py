@@ -12,9 +12,12 @@ from statistics import median
 from typing import Any
 
 from kfast.child_process import Json
-from kfast.lab import copy_experiment, copy_findings, io_experiment, io_findings, log_experiment, plans
+from kfast.lab import copy_cost, copy_findings, io_experiment, io_findings, log_experiment, plans, results
 from kfast.lab.conditions import condition_lines
-from kfast.lab.copy_experiment import CopyExperiment, CopyResult, CopySummary
+from kfast.lab.copy_cost import COPY_COST
+from kfast.lab.experiment import Options, block_count
+from kfast.lab.experiment_findings import arm_table, cell, head_lines, table_lines
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.io_experiment import IoExperiment, IoResult, IoSummary, io_arms
 from kfast.lab.lab_directory import lab_parent
 from kfast.lab.log_experiment import LogRun, LogSummary, run_log_experiment, summarize
@@ -23,7 +26,7 @@ from kfast.lab.prediction import SMOKE, factor, number
 from kfast.lab.provenance import Provenance, provenance
 from kfast.lab.results import as_json
 from kfast.lab.sizes import size_text
-from kfast.lab.summary import BUSY_SHARE, Interval
+from kfast.lab.summary import BUSY_SHARE
 from kfast.lab.unavailable import Unavailable
 
 SMOKE_SIZE = 4 << 20
@@ -46,44 +49,34 @@ class LogResult:
         return found
 
 
-def bench_copy(block_count: int | None, is_smoke: bool, progress: Progress | None = None) -> CopyResult:
+def bench_copy(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> ExperimentResult:
     """Copy mode x chunk size, at the largest chunk with a receiver that discards too; a bare loop, and an A/A pair."""
-    chunk_sizes = plans.SMOKE_CHUNK_SIZES if is_smoke else copy_experiment.CHUNK_SIZES
-    working_set_size = SMOKE_SIZE if is_smoke else copy_experiment.WORKING_SET_SIZE
-    arms = plans.zero_copy_arms(chunk_sizes, working_set_size)
-    run_size = SMOKE_SIZE if is_smoke else copy_experiment.RUN_SIZE
-    blocks = _block_count(block_count, is_smoke, copy_experiment.BLOCK_COUNT)
-    return CopyExperiment(arms, blocks, run_size=run_size, is_smoke=is_smoke).run(progress)
+    return plans.zero_copy_run(copy_cost.CHUNK_SIZES, Options(is_smoke, blocks)).run(progress)
 
 
-def bench_io(block_count: int | None, is_smoke: bool, progress: Progress | None = None) -> IoResult:
+def bench_io(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> IoResult:
     """In order and at random: cold reads, writes under three sync policies; and an A/A pair."""
     arms = io_arms(io_experiment.BLOCK_SIZES[::4]) if is_smoke else io_arms()
-    blocks = _block_count(block_count, is_smoke, io_experiment.BLOCK_COUNT)
+    count = block_count(Options(is_smoke, blocks), io_experiment.BLOCK_COUNT)
     size = SMOKE_SIZE if is_smoke else io_experiment.FILE_SIZE
-    return IoExperiment(arms, blocks, file_size=size, is_smoke=is_smoke).run(progress)
+    return IoExperiment(arms, count, file_size=size, is_smoke=is_smoke).run(progress)
 
 
-def bench_log(block_count: int | None, is_smoke: bool, progress: Progress | None = None) -> LogResult:
+def bench_log(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> LogResult:
     """`Log.append` beside a loop of CRC-32C and pwrite; and an A/A pair."""
     run_size = SMOKE_SIZE if is_smoke else log_experiment.RUN_SIZE
     found = provenance(lab_parent(), TouchedMemory(run_size))
-    blocks = _block_count(block_count, is_smoke, log_experiment.BLOCK_COUNT)
-    runs = run_log_experiment(block_count=blocks, run_size=run_size, progress=progress)
+    count = block_count(Options(is_smoke, blocks), log_experiment.BLOCK_COUNT)
+    runs = run_log_experiment(block_count=count, run_size=run_size, progress=progress)
     return LogResult(runs, found, log_experiment.SYNC_POLICY, is_smoke)
 
 
-def copy_lines(result: CopyResult) -> list[str]:
+def copy_lines(result: ExperimentResult) -> list[str]:
     """The table and the sentences of a copy result."""
-    blocks = copy_findings.counted_blocks(result)
-    head = ["copy mode", "chunk", "receiver", "sender CPU s/GB", "receiver CPU s/GB", "GB/s", "limit"]
-    rows = [_copy_row(summary) for summary in result.summaries()]
     return [
-        *_conditions(result.provenance, blocks, result.dropped_blocks, result.is_smoke),
-        f"Warm file, working set {size_text(result.arms[0].working_set_size)}, {size_text(result.run_size)} a run in "
-        f"fetches of {size_text(result.fetch_size)}, loopback TCP, congestion control {result.congestion_control}.",
+        *head_lines(result),
         "",
-        *_table(head, rows),
+        *arm_table(COPY_COST, result),
         "",
         *copy_findings.counters_lines(result),
         "",
@@ -107,7 +100,7 @@ def io_lines(result: IoResult) -> list[str]:
         f"A file of {size_text(result.file_size)}, each block once; one thread, one request at a time.",
         io_findings.device_sentence(result),
         "",
-        *_table(head, [_io_row(summary) for summary in result.summaries()]),
+        *table_lines([head, *(_io_row(summary) for summary in result.summaries())]),
         *(f"skipped: {arm}: {reason.reason}" for arm, reason in result.skipped),
         "",
         *_sentences(
@@ -130,16 +123,10 @@ def log_lines(result: LogResult) -> list[str]:
         *_conditions(result.provenance, blocks, (), result.is_smoke),
         f"Batches that are in memory already, appended to a new file. Sync policy: {result.sync_policy}.",
         "",
-        *_table(head, [_log_row(result.runs, summary) for summary in summaries]),
+        *table_lines([head, *(_log_row(result.runs, summary) for summary in summaries)]),
         "",
         *sentences,
     ]
-
-
-def _block_count(asked: int | None, is_smoke: bool, usual: int) -> int:
-    if asked is not None and asked < 1:
-        raise ValueError(f"an experiment has at least 1 block, not {asked}")
-    return asked or (plans.SMOKE_BLOCK_COUNT if is_smoke else usual)
 
 
 def _conditions(found: Provenance, blocks: int, dropped: Sequence[int], is_smoke: bool) -> list[str]:
@@ -151,20 +138,6 @@ def _conditions(found: Provenance, blocks: int, dropped: Sequence[int], is_smoke
     ]
 
 
-def _copy_row(summary: CopySummary) -> list[str]:
-    arm = summary.arm
-    label = copy_findings.ARM_LABELS[arm.copy_mode] + (" again (A/A)" if arm.replicate else "")
-    return [
-        label,
-        size_text(arm.chunk_size),
-        "discards" if arm.is_discarded else "copies",
-        _cell(summary.sender_cpu_s_per_gb),
-        _cell(summary.receiver_cpu_s_per_gb),
-        _cell(summary.throughput_bytes_per_s, 1e9),
-        summary.limited_by,
-    ]
-
-
 def _io_row(summary: IoSummary) -> list[str]:
     arm = summary.arm
     return [
@@ -172,8 +145,8 @@ def _io_row(summary: IoSummary) -> list[str]:
         size_text(arm.block_size),
         arm.order,
         arm.condition,
-        _cell(summary.throughput_bytes_per_s, 1e6),
-        _cell(summary.device_requests_per_mib),
+        cell(summary.throughput_bytes_per_s, 1e6),
+        cell(summary.device_requests_per_mib),
         io_findings.limited_by(summary),
     ]
 
@@ -188,7 +161,7 @@ def _log_row(runs: Sequence[LogRun], summary: LogSummary) -> list[str]:
     return [
         size_text(summary.batch_size),
         *rates,
-        _cell(summary.share_of_bare),
+        cell(summary.share_of_bare),
         f"{summary.aa_resolution:.2f}x",
         "CPU" if share >= BUSY_SHARE else "none",
     ]
@@ -204,22 +177,13 @@ def _log_sentence(summary: LogSummary) -> str:
     )
 
 
-def _cell(values: Interval | Unavailable, unit: float = 1.0) -> str:
-    if isinstance(values, Unavailable):
-        return str(values)
-    middle, low, high = (number(value / unit) for value in (values.median, values.low, values.high))
-    return f"{middle} [{low}, {high}]"
-
-
 def _sentences(sentences: Sequence[str | Unavailable]) -> list[str]:
     return list(dict.fromkeys(map(str, sentences)))  # a smoke run says the same of everything
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
-    ]
+def to_json(result: Any) -> Json:
+    """All of a result for programs: summaries, single runs, provenance."""
+    return results.to_json(result) if isinstance(result, ExperimentResult) else result.to_json()
 
 
 EXPERIMENTS: dict[str, tuple[Callable[..., Any], Callable[[Any], list[str]]]] = {
@@ -227,4 +191,4 @@ EXPERIMENTS: dict[str, tuple[Callable[..., Any], Callable[[Any], list[str]]]] = 
     "io": (bench_io, io_lines),
     "log": (bench_log, log_lines),
 }
-"""By name: what runs it, and what says its result in lines; `to_json` of a result says it all."""
+"""By name: what runs it, and what says its result in lines; `to_json` says it all."""

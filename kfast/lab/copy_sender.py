@@ -49,13 +49,14 @@ class CopySender:
         bare_syscalls = 0
         start = Usage.now()
         if copy_mode == BARE_SENDFILE:
-            bare_syscalls = self._send_bare(slices, chunk_size)
+            sent_bytes, bare_syscalls = self._send_bare(slices, chunk_size)
         else:
-            self._connection.send_chunks(slices, TransferSettings(copy_mode, chunk_size))
+            sent_bytes = self._connection.send_chunks(slices, TransferSettings(copy_mode, chunk_size))
         usage = UsageInterval.since(start)
         after = self._connection.counters
         return {
             "usage": usage.to_json(),
+            "sent_bytes": sent_bytes,
             "syscalls": after.syscalls - before.syscalls + bare_syscalls,
             "cpu_copied_bytes": after.cpu_copied_bytes - before.cpu_copied_bytes,
             "residency": as_json(residency(self._file.fd)),
@@ -72,9 +73,9 @@ class CopySender:
             moved += count
         return slices
 
-    def _send_bare(self, slices: list[FileSlice], chunk_size: int) -> int:
+    def _send_bare(self, slices: list[FileSlice], chunk_size: int) -> tuple[int, int]:
         """The control: nothing but os.sendfile in a loop. What the sender costs more than this is kfast's own."""
-        out, fd, syscalls = self._socket.fileno(), self._file.fd, 0
+        out, fd, sent_bytes, syscalls = self._socket.fileno(), self._file.fd, 0, 0
         for file_slice in slices:
             position, remaining = file_slice.position, file_slice.size
             while remaining:
@@ -83,7 +84,8 @@ class CopySender:
                 position += count
                 remaining -= count
                 syscalls += 1
-        return syscalls
+            sent_bytes += file_slice.size
+        return sent_bytes, syscalls
 
     def close(self) -> None:
         self._connection.close()

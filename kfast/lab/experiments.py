@@ -6,9 +6,10 @@ from typing import Final
 
 from kfast.errors import KfastError
 from kfast.lab.batching import BATCHING
+from kfast.lab.copy_cost import COPY_COST
 from kfast.lab.experiment import Experiment, Options
 
-EXPERIMENTS: Final[dict[str, Experiment]] = {experiment.name: experiment for experiment in (BATCHING,)}
+EXPERIMENTS: Final[dict[str, Experiment]] = {experiment.name: experiment for experiment in (COPY_COST, BATCHING)}
 
 
 class UnknownExperimentError(KfastError, ValueError):

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
-from kfast.lab.copy_experiment import CopyArm, CopyExperiment, copy_arms
-from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.copy_cost import (
+    COPY_COST,
+    SMALL_WORKING_SET,
+    SMOKE_WORKING_SETS,
+    WORKING_SET_SIZE,
+    copy_arms,
+    copy_plan,
+    large_working_set,
+    working_set_arms,
+)
+from kfast.lab.experiment import Arm, Options
+from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.io_experiment import MIB, IoExperiment, io_arms
 from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END
-from kfast.lab.provenance import last_level_cache_size
-from kfast.lab.unavailable import Unavailable
-from kfast.transfer.modes import COPY_MODES
 
 CHUNK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
-SMOKE_CHUNK_SIZES = (4 << 10, 1 << 20)
 BLOCK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
 SYNC_POLICIES = (NO_SYNC, SYNC_AT_END, MIB)
 SMOKE_BLOCK_COUNT = 2
-
-SMALL_WORKING_SET = MIB  # no more than a processor's own caches
-MAX_WORKING_SET = 512 << 20  # an upper bound for what a reader's disk and patience shall bear
+COPY_RUN_SIZE = 128 * MIB
 
 
 def is_fast() -> bool:
@@ -31,38 +36,30 @@ def is_fast() -> bool:
     return os.environ.get("KFAST_FAST") == "1"
 
 
-def zero_copy_experiment(seed: int) -> CopyExperiment:
+def zero_copy_experiment(seed: int) -> ExperimentRun:
     """Copy mode x chunk size; at the largest chunk also with a receiver that discards."""
-    chunk_sizes = SMOKE_CHUNK_SIZES if is_fast() else CHUNK_SIZES
-    working_set_size = 4 * MIB if is_fast() else 64 * MIB
-    arms = zero_copy_arms(chunk_sizes, working_set_size)
-    if is_fast():
-        return CopyExperiment(arms, SMOKE_BLOCK_COUNT, run_size=4 * MIB, seed=seed, is_smoke=True)
-    return CopyExperiment(arms, seed=seed)
+    return zero_copy_run(CHUNK_SIZES, Options(is_smoke=is_fast()), seed)
 
 
-def zero_copy_arms(chunk_sizes: Sequence[int], working_set_size: int) -> list[CopyArm]:
-    """Every mode in every chunk size; in the largest also with a receiver that discards; a bare loop, an A/A pair."""
-    arms = copy_arms(chunk_sizes=chunk_sizes, working_set_sizes=[working_set_size])
-    return arms + [CopyArm(mode, max(chunk_sizes), working_set_size, is_discarded=True) for mode in COPY_MODES]
+def zero_copy_run(chunk_sizes: Sequence[int], options: Options, seed: int | None = None) -> ExperimentRun:
+    """E2 in a minute: one working set, and runs that are short."""
+    if options.is_smoke:
+        return ExperimentRun(COPY_COST, options, seed)
+    return _copy_run(copy_arms(chunk_sizes, WORKING_SET_SIZE, chunk_sizes[-1:]), COPY_RUN_SIZE, options, seed)
 
 
-def working_set_experiment(seed: int) -> CopyExperiment:
+def working_set_experiment(seed: int) -> ExperimentRun:
     """read+send and sendfile on what fits the processor's caches and on what does not, in 1 MiB chunks."""
-    sizes = (SMALL_WORKING_SET, large_working_set())
-    arms = [arm for arm in copy_arms(["read_send", "sendfile"], [1 << 20], sizes) if arm.copy_mode != BARE_SENDFILE]
-    if is_fast():
-        return CopyExperiment(arms, SMOKE_BLOCK_COUNT, run_size=sizes[1], seed=seed, is_smoke=True)
-    # Each run goes through the large set twice at least, or would find in the cache what the last one left there.
-    return CopyExperiment(arms, 20, run_size=max(256 * MIB, sizes[1]), seed=seed)
+    options = Options(is_smoke=is_fast())
+    sizes = SMOKE_WORKING_SETS if options.is_smoke else (SMALL_WORKING_SET, large_working_set())
+    arms = working_set_arms(sizes)
+    # Each run goes through the large set once at least, or it would hardly leave the cache.
+    run_size = sizes[1] if options.is_smoke else max(2 * COPY_RUN_SIZE, sizes[1])
+    return _copy_run([*arms, arms[1].again()], run_size, options, seed)
 
 
-def large_working_set() -> int:
-    """Twice the last-level cache as announced, at most MAX_WORKING_SET; in a smoke run no more than shows the way."""
-    cache_size = last_level_cache_size()
-    if is_fast() or isinstance(cache_size, Unavailable):
-        return 8 * MIB if is_fast() else 256 * MIB
-    return min(MAX_WORKING_SET, max(64 * MIB, 2 * cache_size))
+def _copy_run(arms: Sequence[Arm], run_size: int, options: Options, seed: int | None) -> ExperimentRun:
+    return ExperimentRun(replace(COPY_COST, plan=lambda given: copy_plan(arms, run_size, given)), options, seed)
 
 
 def sequential_experiment(seed: int) -> IoExperiment:

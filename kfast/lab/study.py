@@ -1,6 +1,6 @@
 """An experiment in the background: it starts at once, is asked how far it is, and gives what it has measured so far.
 
-    study = Study(CopyExperiment(...))
+    study = Study(ExperimentRun(...))
     study.start()        returns at once
     study.wait()         until it is through, or its time is up
     study.result()       of the blocks that are complete; never waits
@@ -30,7 +30,7 @@ _RUNNING_LOCK = threading.Lock()
 
 
 class Experiment(Protocol[Run, Result]):
-    """What a study can run: `CopyExperiment`, `IoExperiment`."""
+    """What a study can run: `ExperimentRun`, `IoExperiment`."""
 
     def blocks(self, progress: Progress | None = None) -> Iterator[list[Run]]: ...
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
-from kfast.lab.copy_experiment import CopyResult
 from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.copy_session import CACHED_SHARE, COPIES, RECEIVED, SENT
 from kfast.lab.experiment import Arm
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.io_experiment import IoResult, IoRun
@@ -31,23 +31,22 @@ def canary_agrees(results: Mapping[str, CanaryResult | Unavailable]) -> bool:
     )
 
 
-def sent_everything(result: CopyResult) -> bool:
-    """Whether every arm of every block sent as many bytes as it was asked to."""
-    return {run.sent_bytes for run in result.runs} == {result.run_size}
+def sent_everything(result: ExperimentResult) -> bool:
+    """Whether every arm of every block sent as many bytes as the others, and the receiver got them all."""
+    sent, received = ({run.value(name) for run in result.runs} for name in (SENT, RECEIVED))
+    return len(sent) == 1 and sent == received
 
 
-def copied_as_claimed(result: CopyResult) -> bool:
+def copied_as_claimed(result: ExperimentResult) -> bool:
     """Whether the sender counted 2, 1, 0 and 0 copies by the CPU."""
-    counted = [run for run in result.runs if run.arm.copy_mode != BARE_SENDFILE]
-    return bool(counted) and all(
-        run.cpu_copied_bytes == CPU_COPIES[run.arm.copy_mode] * run.sent_bytes for run in counted
-    )
+    counted = [run for run in result.runs if run.arm["copy_mode"] != BARE_SENDFILE]
+    return bool(counted) and all(run.value(COPIES) == CPU_COPIES[run.arm["copy_mode"]] for run in counted)
 
 
-def stayed_warm(result: CopyResult) -> bool:
+def stayed_warm(result: ExperimentResult) -> bool:
     """Whether no run needed the disk: cachestat found all pages of the file in the page cache after each."""
-    seen = [run.residency for run in result.runs if isinstance(run.residency, dict)]
-    return all(one["cached_pages"] == one["page_count"] for one in seen)
+    shares = [run.value(CACHED_SHARE) for run in result.runs]
+    return all(share == 1 for share in shares if not isinstance(share, Unavailable))
 
 
 def ran_every_arm(result: ExperimentResult) -> bool:

@@ -6,30 +6,30 @@ where equal factors are equal distances: so the two factors that the finding com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kfast.lab.copy_experiment import CopyArm, CopyResult, CopyRun
+from kfast.lab.copy_cost import COPYING, ZERO_COPY, changed, copy_arm, reference_chunk_size
 from kfast.lab.copy_findings import (
-    COPYING,
-    ZERO_COPY,
     chunk_effect,
-    counted_blocks,
     headline,
     main_sentence,
     mode_effect,
-    no_finding,
     receiver_sentence,
     sweep_arms,
     working_set_sentence,
 )
+from kfast.lab.copy_session import RECEIVER_CPU, SENDER_CPU, SENT
+from kfast.lab.experiment import Arm
+from kfast.lab.experiment_findings import no_finding
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import number
 from kfast.lab.sizes import size_text
+from kfast.lab.unavailable import Unavailable
 from kfast.transfer.modes import COPY_MODES
 from kfast.viz import style
 from kfast.viz.shown_figure import ShownFigure
@@ -38,12 +38,11 @@ from kfast.viz.spread import Look, draw_dots, draw_spread, jitter, middle_half
 
 WIDTH_PX = 900
 SENDER_LABEL = "sender CPU seconds per GB"
+RECEIVER_LABEL = "receiver CPU seconds per GB"
 ARROW_COLOR = style.GREY
 
-Value = Callable[[CopyRun], float]
 
-
-def draw_sweep(result: CopyResult) -> ShownFigure:
+def draw_sweep(result: ExperimentResult) -> ShownFigure:
     """Sender CPU per GB over the chunk size, a line for each copy mode, and the two factors as arrows."""
     with style.context():
         figure = style.new_figure(WIDTH_PX, 470)
@@ -53,11 +52,11 @@ def draw_sweep(result: CopyResult) -> ShownFigure:
             draw_spread(axes, _runs(result, mode), _look(mode))
         every = [value for mode in modes for values in _runs(result, mode).values() for value in values]
         if every:
-            sizes = [arm.chunk_size for arm in sweep_arms(result, modes[0])]
+            sizes = [arm["chunk_size"] for arm in sweep_arms(result, modes[0])]
             set_size_axis(axes, sizes, "chunk size, bytes")
             set_factor_axis(axes, min(every), max(every))
             figure.legend(loc="upper left", bbox_to_anchor=(0.755, 0.9), handlelength=2.6)
-            if not no_finding(result):
+            if not no_finding(result) and {COPYING, ZERO_COPY} <= set(modes):
                 _draw_factors(axes, result)
         axes.set_ylabel(SENDER_LABEL)
         figure.text(0.768, 0.56, _conditions(result), fontsize=9.5, color=style.GREY, va="top", linespacing=1.5)
@@ -65,33 +64,33 @@ def draw_sweep(result: CopyResult) -> ShownFigure:
     return ShownFigure(figure, main_sentence(result), _medians(result, modes))
 
 
-def draw_receivers(result: CopyResult) -> ShownFigure:
+def draw_receivers(result: ExperimentResult) -> ShownFigure:
     """Sender and receiver CPU in the largest chunks: a receiver that copies beside one that discards."""
     title = "A receiver that copies, or discards by MSG_TRUNC"
     with style.context():
         figure = style.new_figure(WIDTH_PX, 330)
         axes = figure.subplots(1, 2)
         figure.subplots_adjust(left=0.08, right=0.985, top=0.8, bottom=0.1, wspace=0.22)
-        for one, value, label in zip(axes, (_sender, _receiver), (SENDER_LABEL, _RECEIVER_LABEL), strict=True):
+        for one, measure, label in ((axes[0], SENDER_CPU, SENDER_LABEL), (axes[1], RECEIVER_CPU, RECEIVER_LABEL)):
             arms = [sweep_arms(result, mode)[-1] for mode in COPY_MODES]
-            pairs = [(arm, replace(arm, is_discarded=True)) for arm in arms]
-            _draw_pairs(one, result, pairs, value)
+            pairs = [(arm, changed(arm, is_discarded=True)) for arm in arms]
+            _draw_pairs(one, result, pairs, measure)
             one.set_title(label, fontsize=11)
         figure.text(0.012, 0.93, _titled(title, result), fontsize=12.5, weight="bold")
         _draw_key(figure, 0.74, ("copies", "discards"))
     return ShownFigure(figure, receiver_sentence(result))
 
 
-def draw_working_sets(result: CopyResult) -> ShownFigure:
+def draw_working_sets(result: ExperimentResult) -> ShownFigure:
     """Sender CPU of read+send and sendfile on what fits the processor's caches and on what does not."""
-    small, large = sorted({arm.working_set_size for arm in result.arms})
+    small, *_, large = sorted({arm["working_set_size"] for arm in result.arms})
     words = (size_text(small), size_text(large))
     with style.context():
         figure = style.new_figure(WIDTH_PX, 330)
         axes = figure.add_axes((0.08, 0.1, 0.5, 0.68))
-        arms = [CopyArm(mode, result.arms[0].chunk_size, small) for mode in (COPYING, ZERO_COPY)]
-        pairs = [(arm, replace(arm, working_set_size=large)) for arm in arms]
-        _draw_pairs(axes, result, pairs, _sender)
+        arms = [copy_arm(mode, reference_chunk_size(result.arms), small) for mode in (COPYING, ZERO_COPY)]
+        pairs = [(arm, changed(arm, working_set_size=large)) for arm in arms]
+        _draw_pairs(axes, result, pairs, SENDER_CPU)
         axes.set_title(SENDER_LABEL, fontsize=11)
         figure.text(0.62, 0.76, _cache_words(result, large), fontsize=9.5, color=style.GREY, va="top", linespacing=1.5)
         title = f"A working set of {words[0]} and one of {words[1]}"
@@ -100,9 +99,15 @@ def draw_working_sets(result: CopyResult) -> ShownFigure:
     return ShownFigure(figure, working_set_sentence(result))
 
 
-def _runs(result: CopyResult, mode: str) -> dict[int, list[float]]:
+def _runs(result: ExperimentResult, mode: str) -> dict[int, list[float]]:
     arms = sweep_arms(result, mode)
-    return {arm.chunk_size: values for arm in arms if (values := [_sender(run) for run in result.runs_of(arm)])}
+    return {arm["chunk_size"]: values for arm in arms if (values := _values(result, arm, SENDER_CPU))}
+
+
+def _values(result: ExperimentResult, arm: Arm, measure: str) -> list[float]:
+    """One number a block; none where there is none to draw."""
+    values = result.values(arm, measure)
+    return [] if isinstance(values, Unavailable) else values
 
 
 def _look(mode: str, is_hollow: bool = False) -> Look:
@@ -110,7 +115,7 @@ def _look(mode: str, is_hollow: bool = False) -> Look:
     return Look(look.label, look.color, look.marker, look.linestyle, is_hollow)
 
 
-def _draw_factors(axes: Axes, result: CopyResult) -> None:
+def _draw_factors(axes: Axes, result: ExperimentResult) -> None:
     """One factor at a time, from read+send in the smallest chunks; and what sendfile adds in the largest."""
     copying, zero = ([median(values) for values in _runs(result, mode).values()] for mode in (COPYING, ZERO_COPY))
     left, right = axes.get_xlim()
@@ -130,16 +135,16 @@ def _draw_factor(axes: Axes, x: float, ends: tuple[float, float], words: str, al
     axes.text(aside, (start * end) ** 0.5, words, va="center", ha=alignment, fontsize=9.5)
 
 
-def _draw_pairs(axes: Axes, result: CopyResult, pairs: Sequence[tuple[CopyArm, CopyArm]], value: Value) -> None:
+def _draw_pairs(axes: Axes, result: ExperimentResult, pairs: Sequence[tuple[Arm, Arm]], measure: str) -> None:
     """For each mode two columns of runs, the second one hollow."""
     highest = 0.0
     for place, pair in enumerate(pairs):
         for side, arm in zip((-0.21, 0.21), pair, strict=True):
-            values = [value(run) for run in result.runs_of(arm)]
+            values = _values(result, arm, measure)
             if values:
-                _draw_column(axes, place + side, values, _look(arm.copy_mode, is_hollow=side > 0))
+                _draw_column(axes, place + side, values, _look(arm["copy_mode"], is_hollow=side > 0))
                 highest = max(highest, *values)
-    axes.set_xticks(range(len(pairs)), [style.mode_label(arm.copy_mode) for arm, _ in pairs], fontsize=9.5)
+    axes.set_xticks(range(len(pairs)), [style.mode_label(arm["copy_mode"]) for arm, _ in pairs], fontsize=9.5)
     axes.set_xlim(-0.55, len(pairs) - 0.45)
     axes.set_ylim(0, highest * 1.08 or 1.0)
     axes.grid(False, axis="x")
@@ -163,35 +168,24 @@ def _draw_column(axes: Axes, place: float, values: Sequence[float], look: Look) 
     axes.plot([place], [median(values)], marker=look.marker, ms=6.5, mfc=face, mec=look.color, ls="", zorder=4)
 
 
-def _sender(run: CopyRun) -> float:
-    return run.sender_cpu_s_per_gb
-
-
-def _receiver(run: CopyRun) -> float:
-    return run.receiver_cpu_s_per_gb
-
-
-_RECEIVER_LABEL = "receiver CPU seconds per GB"
-
-
-def _titled(title: str, result: CopyResult) -> str:
+def _titled(title: str, result: ExperimentResult) -> str:
     return f"Smoke run, no finding: {title[0].lower()}{title[1:]}" if no_finding(result) else title
 
 
-def _conditions(result: CopyResult) -> str:
+def _conditions(result: ExperimentResult) -> str:
     arm = result.arms[0]
     return (
-        f"{_runs_words(result)}\nfrom a warm file, working\nset {size_text(arm.working_set_size)}; loopback,\n"
+        f"{_runs_words(result)}\nfrom a warm file, working\nset {size_text(arm['working_set_size'])}; loopback,\n"
         "the receiver copies.\n\nLine: median.\nBand: the middle half.\nDots: single runs."
     )
 
 
-def _runs_words(result: CopyResult) -> str:
-    count = counted_blocks(result)
-    return f"{count} {'run' if count == 1 else 'runs'} of {size_text(result.run_size)}"
+def _runs_words(result: ExperimentResult) -> str:
+    count, size = result.block_count, int(result.runs[0].measurement.values[SENT] or 0)
+    return f"{count} {'run' if count == 1 else 'runs'} of {size_text(size)}"
 
 
-def _cache_words(result: CopyResult, large: int) -> str:
+def _cache_words(result: ExperimentResult, large: int) -> str:
     caches = result.provenance.caches
     sizes = dict(caches) if isinstance(caches, dict) else {}
     if not sizes:
@@ -205,7 +199,7 @@ def _cache_words(result: CopyResult, large: int) -> str:
     )
 
 
-def _medians(result: CopyResult, modes: Sequence[str]) -> str:
+def _medians(result: ExperimentResult, modes: Sequence[str]) -> str:
     words = []
     for mode in modes:
         values = ", ".join(f"{size_text(size)} {number(median(v))}" for size, v in _runs(result, mode).items())

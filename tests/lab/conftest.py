@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import pytest
 
-from kfast.lab.copy_experiment import CopyArm, CopyResult, CopyRun
+from kfast.lab.copy_cost import copy_comparisons
 from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.copy_session import measurement
+from kfast.lab.counters import MachineCpu
 from kfast.lab.experiment import (
     Arm,
     ArmUnavailableError,
@@ -28,6 +30,7 @@ from kfast.transfer.modes import CPU_COPIES
 
 GB, MIB = 1_000_000_000, 1 << 20
 RUN_S = 1.0
+STOLEN = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.0, io_wait_s=0.0, steal_s=1.0)
 
 
 @pytest.fixture
@@ -46,29 +49,24 @@ def copy_result(some_provenance):
     """`copy_result({arm: [sender CPU s/GB a block]})`; each run sends 1 GB in a second."""
 
     def make(cpu_s_per_gb, is_smoke=False, dropped_blocks=()):
+        arms = tuple(cpu_s_per_gb)
         runs = [
-            _copy_run(arm, block, cpu_s) for arm, values in cpu_s_per_gb.items() for block, cpu_s in enumerate(values)
+            Run(block, arm, _sent(arm, cpu_s), STOLEN if block in dropped_blocks else Unavailable("made up"))
+            for arm, values in cpu_s_per_gb.items()
+            for block, cpu_s in enumerate(values)
         ]
-        return CopyResult(tuple(cpu_s_per_gb), runs, dropped_blocks, some_provenance, "reno", GB, 4 * MIB, 0, is_smoke)
+        found = copy_comparisons(arms)
+        return ExperimentResult("E2", arms, found, runs, (), some_provenance, {"each run": "1 GB"}, 0, is_smoke)
 
     return make
 
 
-def _copy_run(arm: CopyArm, block: int, cpu_s: float) -> CopyRun:
-    copies = 0 if arm.copy_mode == BARE_SENDFILE else CPU_COPIES[arm.copy_mode]
-    return CopyRun(
-        block=block,
-        arm=arm,
-        sent_bytes=GB,
-        elapsed_s=RUN_S,
-        sender=_usage(cpu_s, RUN_S),
-        receiver=_usage(0.1 if arm.is_discarded else 0.5, RUN_S),
-        machine=Unavailable("made up"),
-        syscalls=GB // arm.chunk_size,
-        receiver_syscalls=1000,
-        cpu_copied_bytes=copies * GB,
-        residency={"cached_pages": 16, "page_count": 16},
-    )
+def _sent(arm: Arm, cpu_s: float) -> Measurement:
+    copies = 0 if arm["copy_mode"] == BARE_SENDFILE else CPU_COPIES[arm["copy_mode"]]
+    sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copies * GB}
+    sent["residency"] = {"cached_pages": 16, "page_count": 16}
+    received = {"received_bytes": GB, "usage": _usage(0.1 if arm["is_discarded"] else 0.5, RUN_S).to_json()}
+    return measurement({**sent, "usage": _usage(cpu_s, RUN_S).to_json()}, received, Unavailable("made up"))
 
 
 @pytest.fixture

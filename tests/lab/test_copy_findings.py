@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
 from kfast.lab import copy_findings
-from kfast.lab.copy_experiment import CopyArm
+from kfast.lab.copy_cost import copy_arm
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.prediction import SMOKE
+from kfast.lab.unavailable import Unavailable
 
 SMALL, LARGE = 4096, 1 << 20
-AA = CopyArm("sendfile", LARGE, replicate=1)
+AA = copy_arm("sendfile", LARGE).again()
 MODES = ("read_send", "mmap_send", "sendfile", "splice")
 SENTENCES = (
     copy_findings.main_sentence,
@@ -19,12 +22,12 @@ SENTENCES = (
 
 def runs(read_small, read_large, sendfile_small, sendfile_large):
     """Sender CPU s/GB of three blocks; all modes that are not named cost what sendfile does."""
-    cpu = {CopyArm(mode, SMALL): [sendfile_small] * 3 for mode in MODES}
-    cpu |= {CopyArm(mode, LARGE): [sendfile_large] * 3 for mode in MODES}
-    cpu[CopyArm("read_send", SMALL)] = [read_small] * 3
-    cpu[CopyArm("read_send", LARGE)] = [read_large] * 3
-    cpu |= {CopyArm(mode, LARGE, is_discarded=True): [sendfile_large] * 3 for mode in MODES}
-    cpu[CopyArm(BARE_SENDFILE, LARGE)] = [sendfile_large / 1.05] * 3
+    cpu = {copy_arm(mode, SMALL): [sendfile_small] * 3 for mode in MODES}
+    cpu |= {copy_arm(mode, LARGE): [sendfile_large] * 3 for mode in MODES}
+    cpu[copy_arm("read_send", SMALL)] = [read_small] * 3
+    cpu[copy_arm("read_send", LARGE)] = [read_large] * 3
+    cpu |= {copy_arm(mode, LARGE, is_discarded=True): [sendfile_large] * 3 for mode in MODES}
+    cpu[copy_arm(BARE_SENDFILE, LARGE)] = [sendfile_large / 1.05] * 3
     cpu[AA] = [sendfile_large * 1.02] * 3
     return cpu
 
@@ -48,14 +51,14 @@ def test_the_larger_factor_is_named_whichever_it_is(copy_result, result):
 
 def test_intervals_that_overlap_decide_nothing(copy_result):
     cpu = runs(0.8, 0.4, 0.4, 0.05)
-    cpu[CopyArm("read_send", SMALL)] = [0.7, 0.8, 0.9]
-    cpu[CopyArm("read_send", LARGE)] = [0.5, 0.4, 0.3]
+    cpu[copy_arm("read_send", SMALL)] = [0.7, 0.8, 0.9]
+    cpu[copy_arm("read_send", LARGE)] = [0.5, 0.4, 0.3]
     assert "cannot say which" in copy_findings.main_sentence(copy_result(cpu))
 
 
 def test_an_effect_that_spans_1_is_called_none(copy_result):
     cpu = runs(0.4, 0.4, 0.4, 0.4)
-    cpu[CopyArm("read_send", LARGE)] = [0.5, 0.4, 0.3]
+    cpu[copy_arm("read_send", LARGE)] = [0.5, 0.4, 0.3]
     sentence = copy_findings.main_sentence(copy_result(cpu))
     assert "did not change by more than chance" in sentence
     assert "larger chunks alone no clear change" in copy_findings.headline(copy_result(cpu))
@@ -77,14 +80,22 @@ def test_the_sentences_hold_their_numbers(result):
 
 
 def test_the_limit_is_the_process_that_was_busy(copy_result):
-    result = copy_result(runs(0.95, 0.2, 0.4, 0.05))
-    assert copy_findings.limit_of(result, CopyArm("read_send", SMALL)) == "sender CPU"
-    assert copy_findings.limit_of(result, CopyArm("read_send", LARGE)) == "none"
+    result = copy_result(runs(0.95, 0.92, 0.4, 0.05))
+    sentence = copy_findings.throughput_sentence(result)
+    assert sentence.endswith("The limit: sender CPU with read+send, neither CPU alone with sendfile.")
+
+
+def test_an_arm_that_cannot_be_run_here_leaves_its_reason_in_place_of_the_sentence(result):
+    skipped = [copy_arm(mode, LARGE, is_discarded=True) for mode in MODES]
+    left = [run for run in result.runs if run.arm not in skipped]
+    result = replace(result, runs=left, skipped=[(arm, Unavailable("no MSG_TRUNC here")) for arm in skipped])
+    assert copy_findings.receiver_sentence(result) == "No finding: no MSG_TRUNC here."
+    assert "mattered more" in copy_findings.main_sentence(result)
 
 
 def test_working_sets_are_told_apart(copy_result):
-    cpu = {CopyArm("read_send", LARGE, 1 << 20): [0.2] * 3, CopyArm("sendfile", LARGE, 1 << 20): [0.1] * 3}
-    cpu |= {CopyArm("read_send", LARGE, 64 << 20): [0.4] * 3, CopyArm("sendfile", LARGE, 64 << 20): [0.1] * 3}
+    cpu = {copy_arm("read_send", LARGE, 1 << 20): [0.2] * 3, copy_arm("sendfile", LARGE, 1 << 20): [0.1] * 3}
+    cpu |= {copy_arm("read_send", LARGE, 64 << 20): [0.4] * 3, copy_arm("sendfile", LARGE, 64 << 20): [0.1] * 3}
     sentence = copy_findings.working_set_sentence(copy_result(cpu))
     assert "2.00 times [2.00, 2.00] on a working set of 1 MiB" in sentence
     assert "4.00 times [4.00, 4.00] on a working set of 64 MiB" in sentence

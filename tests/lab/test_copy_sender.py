@@ -27,6 +27,7 @@ def test_the_working_set_is_sent_again_and_again(mode, syscalls, sender_and_peer
     answer = sender.answer("send", arguments)
     with peer.makefile("rb") as stream:
         assert stream.read(10_000) == CONTENT[:4000] * 2 + CONTENT[:2000]
+    assert answer["sent_bytes"] == 10_000
     assert answer["syscalls"] == syscalls
     assert answer["cpu_copied_bytes"] == (20_000 if mode == "read_send" else 0)
 

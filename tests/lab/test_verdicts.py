@@ -5,7 +5,7 @@ import pytest
 from kfast.lab import verdicts
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
-from kfast.lab.copy_experiment import CopyArm
+from kfast.lab.copy_cost import copy_arm
 from kfast.lab.io_experiment import IoArm
 from kfast.lab.unavailable import Unavailable
 
@@ -33,21 +33,28 @@ def test_one_page_that_should_not_be_there_is_enough(mode, new_bytes):
 
 def test_what_was_not_measured_agrees_with_nothing(copy_result):
     assert not verdicts.canary_agrees({mode: Unavailable("no socket") for mode in AS_CLAIMED})
-    assert not verdicts.copied_as_claimed(copy_result({CopyArm("bare_sendfile", 4096): [0.2]}))
+    assert not verdicts.copied_as_claimed(copy_result({copy_arm("bare_sendfile", 4096): [0.2]}))
 
 
 def test_copy_results(copy_result):
-    result = copy_result({CopyArm("read_send", 4096): [0.5], CopyArm("bare_sendfile", 4096): [0.2]})
+    result = copy_result({copy_arm("read_send", 4096): [0.5], copy_arm("bare_sendfile", 4096): [0.2]})
     assert verdicts.sent_everything(result)
     assert verdicts.copied_as_claimed(result)
     assert verdicts.stayed_warm(result)
-    run = result.runs[0]
-    for wrong, verdict in (
-        ({"sent_bytes": 1}, verdicts.sent_everything),
-        ({"cpu_copied_bytes": 0}, verdicts.copied_as_claimed),
-        ({"residency": {"cached_pages": 15, "page_count": 16}}, verdicts.stayed_warm),
+    for value, wrong, verdict in (
+        ("sent_bytes", 1, verdicts.sent_everything),
+        ("received_bytes", 1, verdicts.sent_everything),
+        ("cpu_copies", 0, verdicts.copied_as_claimed),
+        ("cached_share", 15 / 16, verdicts.stayed_warm),
     ):
-        assert not verdict(replace(result, runs=[replace(run, **wrong)]))
+        assert not verdict(with_value(result, value, wrong))
+    assert verdicts.stayed_warm(with_value(result, "cached_share", Unavailable("no cachestat(2)")))
+
+
+def with_value(result, name, value):
+    first, *others = result.runs
+    values = {**first.measurement.values, name: value}
+    return replace(result, runs=[replace(first, measurement=replace(first.measurement, values=values)), *others])
 
 
 def test_only_fetching_is_zero_copy():

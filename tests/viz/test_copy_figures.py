@@ -2,25 +2,37 @@ from dataclasses import replace
 
 import pytest
 
-from kfast.lab.copy_experiment import CopyArm, CopyExperiment
-from kfast.lab.plans import zero_copy_arms
+from kfast.lab.copy_cost import COPY_COST, copy_arms, copy_plan, working_set_arms
+from kfast.lab.counters import MachineCpu
+from kfast.lab.experiment import Options
+from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.prediction import SMOKE
+from kfast.lab.unavailable import Unavailable
 from kfast.viz import copy_figures
 
 MIB = 1 << 20
 CHUNK_SIZES = (64 << 10, 256 << 10)
+STOLEN = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.0, io_wait_s=0.0, steal_s=1.0)
+
+
+def smoke_of(arms, block_count):
+    experiment = replace(COPY_COST, plan=lambda options: copy_plan(arms, MIB, options))
+    return ExperimentRun(experiment, Options(is_smoke=True, block_count=block_count)).run()
 
 
 @pytest.fixture(scope="module")
 def smoke():
-    arms = zero_copy_arms(CHUNK_SIZES, MIB)
-    return CopyExperiment(arms, block_count=3, run_size=MIB, fetch_size=MIB // 2, is_smoke=True).run()
+    return smoke_of(copy_arms(CHUNK_SIZES, MIB, CHUNK_SIZES[-1:]), block_count=3)
 
 
 @pytest.fixture(scope="module")
 def result(smoke):
-    """The same runs as if they were a measurement, so that all that is drawn of one is drawn."""
-    return replace(smoke, is_smoke=False)
+    """The same runs as if they were a measurement of which all blocks count, so that all of one is drawn."""
+    return with_machine(replace(smoke, is_smoke=False), Unavailable("made up"))
+
+
+def with_machine(result, machine):
+    return replace(result, runs=[replace(run, machine=machine) for run in result.runs])
 
 
 def texts(shown):
@@ -66,14 +78,13 @@ def test_the_receivers_are_drawn_beside_each_other(result):
 
 @pytest.mark.parametrize("draw", [copy_figures.draw_sweep, copy_figures.draw_receivers])
 def test_where_no_block_counts_nothing_is_drawn_and_that_is_said(result, draw):
-    shown = draw(replace(result, dropped_blocks=(0, 1, 2)))
+    shown = draw(with_machine(result, STOLEN))
     assert "lost too much processor time" in shown.finding
     assert shown.png().startswith(b"\x89PNG")
 
 
 def test_the_working_sets_name_the_caches():
-    arms = [CopyArm(mode, 256 << 10, size) for size in (MIB // 2, MIB) for mode in ("read_send", "sendfile")]
-    result = CopyExperiment(arms, block_count=1, run_size=MIB, is_smoke=True).run()
+    result = smoke_of(working_set_arms((MIB // 2, MIB), 256 << 10), block_count=1)
     result = replace(result, provenance=replace(result.provenance, caches={"L1d": 48 << 10, "L3": MIB // 2}))
     shown = copy_figures.draw_working_sets(result)
     assert "L1d 48 KiB, L3 512 KiB" in texts(shown)
