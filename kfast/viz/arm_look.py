@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from kfast.lab.experiment import Arm, Factor
 from kfast.viz import style
 from kfast.viz.spread import Look
 
 PLAIN = Look("", style.BLACK, "o", "-")
-SMOKE_COLOR = style.LIGHT_GREY
 
 FACTOR_LOOKS: Mapping[tuple[str, Factor], Look] = {
     **{
@@ -25,6 +25,17 @@ FACTOR_LOOKS: Mapping[tuple[str, Factor], Look] = {
 }
 """In order of precedence: an arm has the look of the first factor that has one."""
 
+SPARE_LOOKS = (
+    PLAIN,
+    Look("", style.VERMILLION, "s", "--"),
+    Look("", style.BLUISH_GREEN, "D", "-."),
+    Look("", style.REDDISH_PURPLE, "^", ":"),
+    Look("", style.SKY_BLUE, "v", "-"),
+    Look("", style.ORANGE, "P", "--"),
+    Look("", style.GREY, "X", "-."),
+)
+"""For lines that no factor gives a look of their own."""
+
 
 def look_of(arm: Arm) -> Look:
     """The look of what is special about an arm; black dots for one without."""
@@ -33,11 +44,10 @@ def look_of(arm: Arm) -> Look:
 
 
 def looks_of(arms: Iterable[Arm]) -> list[Look]:
-    """Looks for lines that share axes, no two the same while there are enough: what is taken goes to who came first."""
-    spare = [PLAIN, *FACTOR_LOOKS.values()]
+    """Looks for lines that share axes. Where two arms mean the same, the second is hollow, and a third has another."""
     looks: list[Look] = []
     for arm in arms:
         wanted = look_of(arm)
-        free = [look for look in (wanted, *spare) if look not in looks]
-        looks.append(free[0] if free else wanted)
+        choice = [wanted, replace(wanted, linestyle=":", is_hollow=True), *SPARE_LOOKS]
+        looks.append(next((look for look in choice if look not in looks), wanted))
     return looks

@@ -18,7 +18,7 @@ from kfast.lab.results import machine_name
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
 from kfast.viz.arm_look import look_of
-from kfast.viz.row_chart import Cell, Column, RowChart, RowWords
+from kfast.viz.row_chart import Cell, Column, Panel, RowChart, RowWords
 from kfast.viz.shown_figure import ShownFigure
 from kfast.viz.spread import jitter, middle_half
 
@@ -40,13 +40,13 @@ def draw_arms(experiment: Experiment, result: ExperimentResult, measure: str | N
         title=arms_headline(result, shown),
         labels=["again (A/A)" if arm.replicate else arm.name for arm in values],
         subtitle=how_it_was_run(result),
-        columns=[] if no_finding(result) else _columns(result, values),
+        panels=[Panel(columns=[] if no_finding(result) else _columns(result, values))],
         foot=where([result]),
     )
     chart = RowChart(words)
     for row, (arm, found) in enumerate(values.items()):
         if isinstance(found, Unavailable):
-            chart.say(row, str(found))
+            chart.say(chart.axes, row, str(found))
         else:
             _draw_arm(chart, row, arm, found, result.is_smoke)
     every = [value for found in values.values() if not isinstance(found, Unavailable) for value in found]

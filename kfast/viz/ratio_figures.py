@@ -1,72 +1,29 @@
-"""Comparisons as forest plots: each ratio a marker with its 95 % interval on a logarithmic axis, 1 a line.
+"""The comparisons of an experiment as a forest plot: of stored results beside the reader's own, or by machine.
 
-The grey band around 1 is the A/A resolution, what the same arm run twice differed by: a ratio within it, or one whose
-interval spans 1, is grey, as no effect. Smoke runs find nothing out, so nothing of theirs is drawn.
+Smoke runs find nothing out, so nothing of theirs is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from dataclasses import replace
 
 from kfast.lab.experiment import Comparison, Experiment
-from kfast.lab.experiment_findings import agreement, is_effect, no_finding
+from kfast.lab.experiment_findings import agreement, no_finding
 from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.prediction import factor, number
+from kfast.lab.prediction import number
 from kfast.lab.results import machine_name
 from kfast.lab.summary import Interval
-from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
 from kfast.viz.arms_figure import day, where
-from kfast.viz.row_chart import Cell, Column, Mark, RowChart, RowWords
+from kfast.viz.forest import HOW, PUBLISHED, ForestPanel, ForestRow, Point, draw_forest
+from kfast.viz.row_chart import Mark, RowWords
 from kfast.viz.shown_figure import ShownFigure
 
-POINT_PX = 17  # of height for each marker of a row
-BAND_COLOR = "#DDE1E4"
 STORED_MARKERS = ("o", "s", "^", "v")
 STORED = Mark("stored", style.BLACK, STORED_MARKERS[0])
 OWN = Mark("your own run", style.BLUE, "D")
-PUBLISHED = Mark("published", style.VERMILLION, "x")
 OWN_LEFT_OUT = "Your own run was a smoke run: it finds nothing out, and nothing of it is drawn."
-HOW = "Marker: median of the ratios taken block by block. Line: 95 % interval. Band: A/A resolution. Grey: no effect."
-AXIS_LABEL = "times (logarithmic: equal factors are equal distances)"
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One ratio of a row, or why there is none; `resolution` is that of the measure in the same result."""
-
-    mark: Mark
-    ratio: Interval | Unavailable
-    resolution: float | Unavailable
-    is_effect: bool
-
-    @property
-    def color(self) -> str:
-        return self.mark.color if self.is_effect else style.GREY
-
-    @classmethod
-    def of(cls, mark: Mark, result: ExperimentResult, comparison: Comparison) -> Point:
-        smallest = result.aa_resolution(comparison.measure)
-        return cls(mark, result.ratio(comparison), smallest, is_effect(result, comparison))
-
-
-@dataclass(frozen=True, slots=True)
-class ForestRow:
-    label: str
-    points: Sequence[Point]
-    published: float | None = None
-
-    @property
-    def words(self) -> str:
-        """The row in a sentence, for those who cannot see it."""
-        found = [str(p.ratio) if isinstance(p.ratio, Unavailable) else factor(p.ratio) for p in self.points]
-        found += [] if self.published is None else [f"published {number(self.published)} times"]
-        return f"{self.label}: {'; '.join(found)}."
 
 
 def draw_ratios(
@@ -92,7 +49,9 @@ def draw_ratios(
     notes += [f"Published: {published_source}."] if published_source else []
     shown = RowWords(title, names, HOW if runs else "", key=_key(runs, published), foot=" ".join(notes).strip())
     finding = f"{title}. {_agreement_words([result for mark, result in runs if mark != OWN])}".strip()
-    return ShownFigure(_draw_forest(shown, rows), finding, " ".join([*(row.words for row in rows if runs), *notes]))
+    return ShownFigure(
+        draw_forest(shown, [ForestPanel(rows)]), finding, " ".join([*(row.words for row in rows if runs), *notes])
+    )
 
 
 def draw_by_machine(results: Sequence[ExperimentResult], place: int = 0) -> ShownFigure:
@@ -107,7 +66,7 @@ def draw_by_machine(results: Sequence[ExperimentResult], place: int = 0) -> Show
     title = _machines_headline(name, rows)
     missing = len(results) - len(counted)
     foot = f"{missing} of {len(results)} results left out: smoke runs, or without this comparison." if missing else ""
-    figure = _draw_forest(RowWords(title, machines, HOW, foot=foot), rows)
+    figure = draw_forest(RowWords(title, machines, HOW, foot=foot), [ForestPanel(rows)])
     return ShownFigure(figure, f"{title}.", " ".join([*(row.words for row in rows), foot]).strip())
 
 
@@ -180,70 +139,3 @@ def _machines_headline(name: str, rows: Sequence[ForestRow]) -> str:
     low, high = number(min(medians)), number(max(medians))
     machines = "1 machine" if len(rows) == 1 else f"{len(rows)} machines"
     return f"{name}: {low if low == high else f'{low} to {high}'} times on {machines}"
-
-
-def _draw_forest(words: RowWords, rows: Sequence[ForestRow]) -> Figure:
-    """The rows as a figure; the numbers stand in a column at the right."""
-    cells = [cell for place, row in enumerate(rows) for cell in _cells(place, row)]
-    words = replace(words, columns=[Column("times [95 % interval]", cells)] if cells else [])
-    chart = RowChart(words, [10.0 + POINT_PX * max(1, len(_shifts(row))) for row in rows])
-    chart.axes.axvline(1.0, color=style.GREY, lw=1.2, zorder=1)
-    for place, row in enumerate(rows):
-        _draw_row(chart, place, row)
-    ends = [end for row in rows for end in _ends(row)]
-    chart.set_value_axis(min([0.5, *ends]), max([2.0, *ends]), AXIS_LABEL)
-    return chart.figure
-
-
-def _shifts(row: ForestRow) -> list[float]:
-    """How far below the row's middle its points stand, and what was published below them, in pixels."""
-    count = len(row.points) + (row.published is not None)
-    return [(number - (count - 1) / 2) * POINT_PX for number in range(count)]
-
-
-def _cells(place: int, row: ForestRow) -> list[Cell]:
-    cells, shifts = [], _shifts(row)
-    for shift, point in zip(shifts, row.points, strict=False):
-        if isinstance(point.ratio, Unavailable):
-            cells.append(Cell(place, "not measured", style.GREY, shift))
-        else:
-            low, high = number(point.ratio.low), number(point.ratio.high)
-            cells.append(Cell(place, f"{number(point.ratio.median)} [{low}, {high}]", point.color, shift))
-    if row.published is not None:
-        cells.append(Cell(place, f"{number(row.published)} published", PUBLISHED.color, shifts[-1]))
-    return cells
-
-
-def _draw_row(chart: RowChart, place: int, row: ForestRow) -> None:
-    places = [chart.centers[place] + shift for shift in _shifts(row)]
-    for y, point in zip(places, row.points, strict=False):
-        _draw_point(chart.axes, y, point)
-    if row.published is not None:
-        _draw_marker(chart.axes, row.published, places[-1], PUBLISHED, PUBLISHED.color)
-    missing = [point.ratio for point in row.points if isinstance(point.ratio, Unavailable)]
-    if not places:
-        chart.say(place, "no finding")
-    elif missing and len(missing) == len(places):
-        chart.say(place, str(missing[0]))
-
-
-def _draw_point(axes: Axes, y: float, point: Point) -> None:
-    if isinstance(point.resolution, float):
-        left, right = 1 / point.resolution, point.resolution
-        band = Rectangle((left, y - POINT_PX / 2), right - left, POINT_PX, color=BAND_COLOR, lw=0, zorder=0.5)
-        axes.add_patch(band)
-    if isinstance(point.ratio, Interval):
-        axes.plot([point.ratio.low, point.ratio.high], [y, y], color=point.color, lw=1.8)
-        _draw_marker(axes, point.ratio.median, y, point.mark, point.color)
-
-
-def _draw_marker(axes: Axes, x: float, y: float, mark: Mark, color: str) -> None:
-    axes.plot([x], [y], marker=mark.marker, color=color, ms=6.5, mew=2 if mark.marker == "x" else 1, ls="", zorder=3)
-
-
-def _ends(row: ForestRow) -> list[float]:
-    """What the axis must hold."""
-    ratios = [point.ratio for point in row.points if isinstance(point.ratio, Interval)]
-    bands = [point.resolution for point in row.points if isinstance(point.resolution, float)]
-    ends = [1.0, *(ratio.low for ratio in ratios), *(ratio.high for ratio in ratios)]
-    return [*ends, *bands, *(1 / band for band in bands), *([row.published] if row.published else [])]

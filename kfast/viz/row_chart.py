@@ -1,7 +1,7 @@
-"""A figure of rows, as a forest plot has them: a name at the left, axes in the middle, columns of words at the right.
+"""A figure of rows, as a forest plot has them: names at the left, then panels, each with columns of words at its right.
 
 It is laid out in pixels from measured words, so that nothing overlaps or is cut off however long the names are. The
-axes' y is in pixels, downwards; `centers` has the middle of each row.
+y of all axes is in pixels, downwards; `centers` has the middle of each row.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TITLE_LINE_PX = 22
 KEY_PX = 24
 HEADS_PX = 24
 ROW_PX = 26
+TICK_PX = 58  # of an axis for each of its ticks, at least
 LAST_TICK_PX = 48  # where nothing stands at the right, for half a tick's label
 AXIS_PX = 54  # ticks and their label
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 12.5, 10.0, 9.0
@@ -52,6 +53,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """Axes over all rows, and the words at their right."""
+
+    title: str = ""
+    columns: Sequence[Column] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A marker, and what the key above the rows says that it means."""
 
@@ -68,7 +77,7 @@ class RowWords:
     title: str
     labels: Sequence[str]
     subtitle: str = ""
-    columns: Sequence[Column] = ()
+    panels: Sequence[Panel] = (Panel(),)
     key: Sequence[Mark] = ()
     foot: str = ""
 
@@ -91,7 +100,8 @@ class RowChart:
         ]
         self.centers = [sum(heights[:row]) + height / 2 for row, height in enumerate(heights)]
         key_top = 12 + _line_count(title) * TITLE_LINE_PX + _line_count(subtitle) * LINE_PX
-        self._top = key_top + KEY_PX * bool(words.key) + HEADS_PX * bool(words.columns) + 6
+        heads_px = HEADS_PX * (any(one.columns for one in words.panels) + any(one.title for one in words.panels))
+        self._top = key_top + KEY_PX * bool(words.key) + heads_px + 6
         bottom = self._top + sum(heights or [ROW_PX])
         self._height = round(bottom + AXIS_PX + _line_count(foot) * LINE_PX + 4)
         self.figure = style.new_figure(WIDTH_PX, self._height)
@@ -100,35 +110,42 @@ class RowChart:
         self._draw_key(key_top + KEY_PX // 2, words.key)
         self._say(EDGE_PX, bottom + AXIS_PX, foot, color=style.GREY)
         left = self._draw_labels(labels)
-        right = self._draw_columns(words.columns) if words.columns else WIDTH_PX - LAST_TICK_PX
-        self.axes = self._add_axes(left, right, heights)
+        width = (WIDTH_PX - EDGE_PX - left) / len(words.panels)
+        edges = [left + width * place for place in range(len(words.panels) + 1)]
+        self.panels = [
+            self._draw_panel(start, end, heights, panel)
+            for start, end, panel in zip(edges, edges[1:], words.panels, strict=False)
+        ]
+        self.axes = self.panels[0]
 
     def set_value_axis(self, lowest: float, highest: float, label: str, is_log: bool = True) -> None:
-        """Make x hold these values: logarithmic, or linear from 0."""
-        if is_log:
-            lowest, highest = lowest / MARGIN, highest * MARGIN
-            self.axes.set_xscale("log")
-            self.axes.set_xlim(lowest, highest)
-            self.axes.set_xticks(factor_ticks(lowest, highest))
-        else:
-            self.axes.set_xlim(min(0.0, lowest * 1.05), highest * 1.05 or 1.0)
-            self.axes.locator_params(axis="x", nbins=6)
-        self.axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number_tick(value)))
-        self.axes.xaxis.set_minor_locator(NullLocator())
-        self.axes.set_xlabel(label, fontsize=LABEL_SIZE)
+        """Make x hold these values in every panel: logarithmic, or linear from 0."""
+        for axes in self.panels:
+            if is_log:
+                axes.set_xscale("log")
+                axes.set_xlim(lowest / MARGIN, highest * MARGIN)
+                axes.set_xticks(factor_ticks(lowest / MARGIN, highest * MARGIN, round(axes.bbox.width / TICK_PX)))
+            else:
+                axes.set_xlim(min(0.0, lowest * 1.05), highest * 1.05 or 1.0)
+                axes.locator_params(axis="x", nbins=6)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number_tick(value)))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xlabel(label, fontsize=LABEL_SIZE)
 
-    def say(self, row: int, words: str) -> None:
+    def say(self, axes: Axes, row: int, words: str) -> None:
         """Grey words in a row that has nothing to draw."""
-        words = shortened(self._sheet, words, SMALL_SIZE, self.axes.bbox.width - GAP_PX)
-        place = self.axes.get_yaxis_transform()
+        words = shortened(self._sheet, words, SMALL_SIZE, axes.bbox.width - GAP_PX)
+        place = axes.get_yaxis_transform()
         y, color = self.centers[row], style.GREY
-        self.axes.text(0.01, y, words, transform=place, va="center", fontsize=SMALL_SIZE, color=color)
+        axes.text(0.01, y, words, transform=place, va="center", fontsize=SMALL_SIZE, color=color)
 
-    def _add_axes(self, left: float, right: float, heights: Sequence[float]) -> Axes:
+    def _draw_panel(self, left: float, right: float, heights: Sequence[float], panel: Panel) -> Axes:
+        end = self._draw_columns(right, panel.columns) if panel.columns else right - LAST_TICK_PX
+        self._say(left, self._top - 8 - HEADS_PX * bool(panel.columns), panel.title, LABEL_SIZE, "baseline")
         height = sum(heights or [ROW_PX])
         place = (left / WIDTH_PX, 1 - (self._top + height) / self._height)
         with style.context():
-            axes = self.figure.add_axes((*place, (right - left) / WIDTH_PX, height / self._height))
+            axes = self.figure.add_axes((*place, (end - left) / WIDTH_PX, height / self._height))
         axes.set_ylim(height, 0)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -143,9 +160,8 @@ class RowChart:
             self._say(right, self._top + center, label, size=LABEL_SIZE, ha="right", va="center", linespacing=1.15)
         return right + GAP_PX
 
-    def _draw_columns(self, columns: Sequence[Column]) -> float:
-        """Write the columns from the right edge inwards; return where the axes end."""
-        right = float(WIDTH_PX - EDGE_PX)
+    def _draw_columns(self, right: float, columns: Sequence[Column]) -> float:
+        """Write the columns from the right edge of the panel inwards; return where the axes end."""
         for column in reversed(columns):
             texts = [column.title, *(cell.words for cell in column.cells)]
             right -= max(text_width_px(self._sheet, words, SMALL_SIZE) for words in texts)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from kfast.viz import style
 
-COLOR_COUNT = 96
+COLOR_COUNT = 160
 
 
 @dataclass(frozen=True, slots=True)

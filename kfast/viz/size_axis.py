@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log10
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from kfast.lab.sizes import tick_text
 
@@ -29,18 +29,19 @@ def set_factor_axis(axes: Axes, lowest: float, highest: float) -> None:
     axes.set_ylim(lowest / MARGIN, highest * MARGIN)
     axes.set_yticks(factor_ticks(lowest / MARGIN, highest * MARGIN))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number_tick(value)))
-    axes.tick_params(axis="y", which="minor", left=False)
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
-def factor_ticks(lowest: float, highest: float) -> list[float]:
+def factor_ticks(lowest: float, highest: float, most: int = MOST_TICKS) -> list[float]:
     """Ticks of a logarithmic axis: at 1, 2 and 5; over many powers at 1 alone; evenly within a factor of three."""
     if highest < 3 * lowest:
-        return [tick for tick in MaxNLocator(5).tick_values(lowest, highest) if lowest <= tick <= highest]
+        even = MaxNLocator(min(most, 5), steps=[1, 2, 5, 10]).tick_values(lowest, highest)
+        return [float(tick) for tick in even if lowest <= tick <= highest]
     powers = range(floor(log10(lowest)), ceil(log10(highest)) + 1)
     for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
         ticks = [float(f"{step}e{power}") for power in powers if power % every == 0 for step in steps]
         shown = [tick for tick in ticks if lowest <= tick <= highest]
-        if len(shown) <= MOST_TICKS:
+        if len(shown) <= most:
             break
     return shown
 

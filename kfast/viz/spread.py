@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import TypeVar
 
 from matplotlib.axes import Axes
+
+X = TypeVar("X", int, float)
 
 JITTER = 0.06  # of a factor of two, to each side
 
@@ -22,8 +25,8 @@ class Look:
     is_hollow: bool = False
 
 
-def draw_spread(axes: Axes, values: Mapping[int, Sequence[float]], look: Look) -> None:
-    """Draw `values`, which are the runs at each x of a log2 axis."""
+def draw_spread(axes: Axes, values: Mapping[X, Sequence[float]], look: Look) -> None:
+    """Draw `values`, which are the runs at each x of a logarithmic axis."""
     sizes = sorted(values)
     lows, highs = zip(*(middle_half(values[size]) for size in sizes), strict=True)
     axes.fill_between(sizes, lows, highs, color=look.color, alpha=0.22, lw=0)

@@ -1,5 +1,7 @@
+import pytest
+
 from kfast.viz import style
-from kfast.viz.size_axis import number_tick, set_factor_axis, set_size_axis
+from kfast.viz.size_axis import factor_ticks, number_tick, set_factor_axis, set_size_axis
 from kfast.viz.spread import Look, draw_spread, jitter, middle_half
 
 LOOK = Look("sendfile", style.BLUISH_GREEN, "o", "-", is_hollow=True)
@@ -48,3 +50,10 @@ def test_factors_have_ticks_at_1_2_and_5_and_over_many_powers_at_1_alone():
 
 def test_ticks_are_read_as_numbers():
     assert [number_tick(value) for value in (10_000.0, 5.0, 0.05)] == ["10,000", "5", "0.05"]
+
+
+def test_ticks_of_factors_are_as_many_as_there_is_room_for():
+    assert factor_ticks(1.0, 100.0) == [1, 2, 5, 10, 20, 50, 100]
+    assert factor_ticks(1.0, 100.0, 4) == [1, 10, 100]
+    assert factor_ticks(1e-6, 1e6, 5) == [1e-6, 1e-3, 1, 1e3, 1e6]
+    assert factor_ticks(0.9, 1.3) == pytest.approx([0.9, 1.0, 1.1, 1.2, 1.3])
