@@ -12,13 +12,14 @@ from statistics import median
 from typing import Any
 
 from kfast.child_process import Json
-from kfast.lab import copy_cost, copy_findings, io_experiment, io_findings, log_experiment, plans, results
+from kfast.lab import copy_cost, copy_findings, io_findings, log_experiment, plans, results
 from kfast.lab.conditions import condition_lines
 from kfast.lab.copy_cost import COPY_COST
 from kfast.lab.experiment import Options, block_count
 from kfast.lab.experiment_findings import arm_table, cell, head_lines, table_lines
 from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.io_experiment import IoExperiment, IoResult, IoSummary, io_arms
+from kfast.lab.experiment_run import ExperimentRun
+from kfast.lab.io_experiment import IO_ORDER
 from kfast.lab.lab_directory import lab_parent
 from kfast.lab.log_experiment import LogRun, LogSummary, run_log_experiment, summarize
 from kfast.lab.memory import TouchedMemory
@@ -54,12 +55,9 @@ def bench_copy(blocks: int | None, is_smoke: bool, progress: Progress | None = N
     return plans.zero_copy_run(copy_cost.CHUNK_SIZES, Options(is_smoke, blocks)).run(progress)
 
 
-def bench_io(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> IoResult:
+def bench_io(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> ExperimentResult:
     """In order and at random: cold reads, writes under three sync policies; and an A/A pair."""
-    arms = io_arms(io_experiment.BLOCK_SIZES[::4]) if is_smoke else io_arms()
-    count = block_count(Options(is_smoke, blocks), io_experiment.BLOCK_COUNT)
-    size = SMOKE_SIZE if is_smoke else io_experiment.FILE_SIZE
-    return IoExperiment(arms, count, file_size=size, is_smoke=is_smoke).run(progress)
+    return ExperimentRun(IO_ORDER, Options(is_smoke, blocks)).run(progress)
 
 
 def bench_log(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> LogResult:
@@ -91,17 +89,13 @@ def copy_lines(result: ExperimentResult) -> list[str]:
     ]
 
 
-def io_lines(result: IoResult) -> list[str]:
+def io_lines(result: ExperimentResult) -> list[str]:
     """The table and the sentences of an input/output result."""
-    head = ["", "block", "order", "sync policy / cache", "MB/s", "device requests/MiB", "limit"]
-    blocks = io_findings.counted_blocks(result)
     return [
-        *_conditions(result.provenance, blocks, result.dropped_blocks, result.is_smoke),
-        f"A file of {size_text(result.file_size)}, each block once; one thread, one request at a time.",
+        *head_lines(result),
         io_findings.device_sentence(result),
         "",
-        *table_lines([head, *(_io_row(summary) for summary in result.summaries())]),
-        *(f"skipped: {arm}: {reason.reason}" for arm, reason in result.skipped),
+        *arm_table(IO_ORDER, result),
         "",
         *_sentences(
             [
@@ -135,19 +129,6 @@ def _conditions(found: Provenance, blocks: int, dropped: Sequence[int], is_smoke
     return [
         f"{kind}{blocks} blocks, every arm once in each, in random order{lost}. Medians [95 % intervals].",
         *condition_lines(found),
-    ]
-
-
-def _io_row(summary: IoSummary) -> list[str]:
-    arm = summary.arm
-    return [
-        arm.operation + (" again (A/A)" if arm.replicate else ""),
-        size_text(arm.block_size),
-        arm.order,
-        arm.condition,
-        cell(summary.throughput_bytes_per_s, 1e6),
-        cell(summary.device_requests_per_mib),
-        io_findings.limited_by(summary),
     ]
 
 

@@ -51,6 +51,8 @@ def headline(result: ExperimentResult) -> str:
     """The first comparison, short enough for the title of a figure."""
     if no_finding(result):
         return "Smoke run, no finding" if result.is_smoke else "No block counts"
+    if not result.comparisons:
+        return f"{result.block_count} blocks"
     comparison = result.comparisons[0]
     ratio = result.ratio(comparison)
     if isinstance(ratio, Unavailable):

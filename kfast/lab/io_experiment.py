@@ -1,268 +1,152 @@
-"""Why in order? The same bytes written and read in order and at random, in blocks of 4 KiB to 1 MiB.
+"""Why in order? The same bytes of one file written and read in order and at random, in blocks of 4 KiB to 1 MiB.
 
-Each arm touches every block of one file exactly once, so only the order differs. A read is cold or warm, and cold is
+Each arm touches every block of the file exactly once, so only the order differs. A read is cold or warm, and cold is
 checked: cachestat must say 0 before the first byte, or the arm is skipped with the reason. A write always names its
 sync policy; without one its figure is the memory's. Beside the throughput stand the device's requests per MiB, which
 show what the kernel made of the order; they are counted for the whole device. "Cold" ends at the guest: the host's
-cache cannot be seen.
+cache cannot be seen. What is asked further has experiments of its own: `read_order` (E5) and `append_order` (E4).
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from kfast.child_process import ChildError, ChildProcess, Json
-from kfast.errors import KafkaStorageError
-from kfast.lab.counters import MachineCpu, difference, machine_cpu, stolen_blocks
-from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END
-from kfast.lab.lab_directory import LabDirectory
-from kfast.lab.memory import touch_memory
-from kfast.lab.provenance import Provenance, provenance
-from kfast.lab.results import as_json
+from kfast.lab.experiment import Arm, Comparison, Experiment, Options, Plan, block_count
+from kfast.lab.io_session import IO_MEASURES, SPEED, IoSession
+from kfast.lab.io_work import NO_SYNC, SYNC_AT_END
+from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER
 from kfast.lab.sizes import size_text
-from kfast.lab.summary import Interval, interval, paired_ratio, resolution
-from kfast.lab.unavailable import Unavailable
-from kfast.lab.usage import UsageInterval
 
-BLOCK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
-FILE_SIZE = 64 << 20
-BLOCK_COUNT = 20
 MIB = 1 << 20
-
-Progress = Callable[[int, int, str], None]
-Operation = Literal["read", "write"]
-
-
-@dataclass(frozen=True, slots=True)
-class IoArm:
-    """One way of going through the file. `is_cold` is for reads, `sync_bytes` for writes; `replicate` 1 is an A/A run.
-
-    `sync_bytes`: NO_SYNC, SYNC_AT_END, or how many bytes are written between two fdatasyncs.
-    """
-
-    operation: Operation
-    is_sequential: bool
-    block_size: int
-    is_cold: bool = False
-    sync_bytes: int = NO_SYNC
-    replicate: int = 0
-
-    @property
-    def order(self) -> str:
-        return "in order" if self.is_sequential else "at random"
-
-    @property
-    def condition(self) -> str:
-        """In words: what a read finds in the page cache, or the sync policy of a write."""
-        if self.operation == "read":
-            return "cold" if self.is_cold else "warm"
-        if self.sync_bytes == NO_SYNC:
-            return "no sync: page cache only"
-        if self.sync_bytes == SYNC_AT_END:
-            return "fdatasync at the end"
-        return f"fdatasync every {size_text(self.sync_bytes)}"
-
-    def __str__(self) -> str:
-        return f"{self.operation} {self.order}, {size_text(self.block_size)} blocks, {self.condition}"
+BLOCK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, MIB)
+SYNC_POLICIES = (NO_SYNC, SYNC_AT_END, MIB)
+FILE_SIZE, SMOKE_FILE_SIZE = 32 * MIB, 2 * MIB
+ORDERS = (IN_ORDER, AT_RANDOM)
+COLDNESS = {"cold": "cachestat found no page before the first read; what a host keeps cannot be seen from its guest"}
 
 
-@dataclass(frozen=True, slots=True)
-class IoRun:
-    """One arm in one block. `device` and `io` are counters as JSON, or the words why there are none."""
-
-    block: int
-    arm: IoArm
-    moved_bytes: int
-    usage: UsageInterval
-    device: Any
-    io: Any
-    residency_before: Any
-    residency_after: Any
-    machine: MachineCpu | Unavailable
-
-    @property
-    def throughput_bytes_per_s(self) -> float:
-        return self.moved_bytes / self.usage.elapsed_s
-
-    @property
-    def device_requests_per_mib(self) -> float | Unavailable:
-        """Of the arm's own direction, for each MiB it moved. The whole device's: other programs' requests included."""
-        if isinstance(self.device, str):
-            return Unavailable(self.device.removeprefix("unavailable: "))
-        return float(self.device[f"{self.arm.operation}_requests"]) / (self.moved_bytes / MIB)
+def read_arm(order: str, block_size: int, cache: str = COLD, advice: str = "normal", threads: int = 1) -> Arm:
+    """Read each block of the file once. `advice` is posix_fadvise's; each thread has one request under way."""
+    words = [f"read {order}", f"{size_text(block_size)} blocks", cache]
+    words += [f"advice {advice}"] if advice != "normal" else []
+    words += [f"{threads} threads"] if threads > 1 else []
+    return Arm.of(
+        ", ".join(words),
+        operation="read",
+        order=order,
+        block_size=block_size,
+        cache=cache,
+        advice=advice,
+        threads=threads,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class IoSummary:
-    """What all blocks say of one arm."""
+def write_arm(order: str, block_size: int, sync_bytes: int = NO_SYNC, size: int = FILE_SIZE) -> Arm:
+    """Write `size` bytes into the laid-out file. `sync_bytes`: NO_SYNC, SYNC_AT_END, or how much between two syncs."""
+    return Arm.of(
+        f"write {order}, {size_text(block_size)} blocks, {sync_text(sync_bytes)}",
+        operation="write",
+        order=order,
+        block_size=block_size,
+        sync_bytes=sync_bytes,
+        size=size,
+    )
 
-    arm: IoArm
-    throughput_bytes_per_s: Interval
-    device_requests_per_mib: Interval | Unavailable
-    voluntary_switches_per_mib: Interval
-    cpu_s_per_gb: Interval
+
+def sync_text(sync_bytes: int) -> str:
+    """A sync policy in words; without one the figure is the memory's."""
+    if sync_bytes == NO_SYNC:
+        return "no sync: page cache only"
+    return "fdatasync at the end" if sync_bytes == SYNC_AT_END else f"fdatasync every {size_text(sync_bytes)}"
 
 
-@dataclass(frozen=True, slots=True)
-class IoResult:
-    """All runs with their provenance; `skipped` says why an arm could not be run."""
+def condition(arm: Arm) -> str:
+    """In words: what a read finds in the page cache, or the sync policy of a write."""
+    return arm["cache"] if arm["operation"] == "read" else sync_text(arm["sync_bytes"])
 
-    arms: Sequence[IoArm]
-    runs: Sequence[IoRun]
-    skipped: Sequence[tuple[IoArm, Unavailable]]
-    dropped_blocks: Sequence[int]
-    provenance: Provenance
-    file_size: int
-    seed: int
-    is_smoke: bool
 
-    def runs_of(self, arm: IoArm) -> list[IoRun]:
-        """The counted runs of one arm, in the order of their blocks."""
-        return [run for run in self.runs if run.arm == arm and run.block not in self.dropped_blocks]
+def at_random(in_order: Arm) -> Arm:
+    """The arm that differs in its order alone."""
+    factors: dict[str, Any] = {**dict(in_order.factors), "order": AT_RANDOM}
+    make: Callable[..., Arm] = read_arm if factors.pop("operation") == "read" else write_arm
+    return make(**factors)
 
-    def summaries(self) -> list[IoSummary]:
-        """Of the arms that ran."""
-        return [_summary(arm, runs) for arm in self.arms if (runs := self.runs_of(arm))]
 
-    def speed_ratio(self, over: IoArm, under: IoArm) -> Interval:
-        """How many times the throughput of `under` the arm `over` has, block by block."""
-        return paired_ratio(_throughput(self.runs_of(over)), _throughput(self.runs_of(under)))
-
-    def aa_resolution(self) -> float | Unavailable:
-        """The factor two runs of the same arm differ by: no smaller effect can be seen."""
-        for arm in self.arms:
-            if arm.replicate and self.runs_of(arm):
-                first = self.runs_of(replace(arm, replicate=0))
-                return resolution(_throughput(first), _throughput(self.runs_of(arm)))
-        return Unavailable("no arm was run twice")
-
-    def to_json(self) -> Json:
-        found: Json = as_json(self)
-        found["summaries"] = as_json(self.summaries())
-        found["aa_resolution"] = as_json(self.aa_resolution())
-        return found
+def order_comparison(in_order: Arm, measure: str = SPEED) -> Comparison:
+    """How many times the MB/s at random there are in order."""
+    words = f"{in_order['operation']}s of {size_text(in_order['block_size'])}, {condition(in_order)}"
+    return Comparison(f"{words}: in order over at random, MB/s", measure, in_order, at_random(in_order))
 
 
 def io_arms(
     block_sizes: Sequence[int] = BLOCK_SIZES,
-    temperatures: Sequence[bool] = (True,),
-    sync_policies: Sequence[int] = (NO_SYNC, SYNC_AT_END, MIB),
-) -> list[IoArm]:
-    """Reads of each temperature (True is cold), writes of each sync policy, in order and at random; and an A/A pair."""
-    orders = (True, False)
-    arms = [
-        IoArm("read", is_sequential, block_size, is_cold=is_cold)
-        for is_cold, block_size, is_sequential in itertools.product(temperatures, block_sizes, orders)
-    ]
-    arms += [
-        IoArm("write", is_sequential, block_size, sync_bytes=sync_bytes)
-        for sync_bytes, block_size, is_sequential in itertools.product(sync_policies, block_sizes, orders)
-    ]
-    control = next(arm for arm in arms if arm.is_sequential and arm.block_size == max(block_sizes))
-    return [*arms, replace(control, replicate=1)]
+    caches: Sequence[str] = (COLD,),
+    sync_policies: Sequence[int] = SYNC_POLICIES,
+    file_size: int = FILE_SIZE,
+) -> list[Arm]:
+    """Reads cold or warm, writes of each sync policy, in order and at random; and an A/A pair."""
+    reads = itertools.product(caches, block_sizes, ORDERS)
+    writes = itertools.product(sync_policies, block_sizes, ORDERS)
+    arms = [read_arm(order, block_size, cache) for cache, block_size, order in reads]
+    arms += [write_arm(order, block_size, sync_bytes, file_size) for sync_bytes, block_size, order in writes]
+    control = next(arm for arm in arms if arm["order"] == IN_ORDER and arm["block_size"] == max(block_sizes))
+    return [*arms, control.again()]
 
 
-@dataclass(slots=True)
-class IoExperiment:
-    """Runs the arms in blocks. `run` returns the result; `blocks` hands them out one by one, for a live figure."""
+def io_plan(
+    options: Options,
+    arms: Sequence[Arm],
+    comparisons: Sequence[Comparison],
+    file_size: int,
+    run_s: float,
+    conditions: Mapping[str, str],
+) -> Plan:
+    """A plan whose arms are run on one laid-out file of `file_size`."""
 
-    arms: Sequence[IoArm] = field(default_factory=io_arms)
-    block_count: int = BLOCK_COUNT
-    file_size: int = FILE_SIZE
-    seed: int = 0
-    is_smoke: bool = False
-    _provenance: Provenance | None = None
-    _skipped: dict[IoArm, Unavailable] = field(default_factory=dict)
+    def open_session(directory: Path) -> IoSession:
+        return IoSession(directory, file_size, conditions)
 
-    def run(self, progress: Progress | None = None) -> IoResult:
-        """Run all blocks. `progress(done, total, words)` is told of each run."""
-        return self.result(list(itertools.chain.from_iterable(self.blocks(progress))))
-
-    def result(self, runs: Sequence[IoRun]) -> IoResult:
-        """The result of the blocks `blocks` has handed out so far."""
-        assert self._provenance is not None, "no block has run"
-        return IoResult(
-            arms=tuple(self.arms),
-            runs=tuple(runs),
-            skipped=tuple(self._skipped.items()),
-            dropped_blocks=() if self.is_smoke else stolen_blocks([(run.block, run.machine) for run in runs]),
-            provenance=self._provenance,
-            file_size=self.file_size,
-            seed=self.seed,
-            is_smoke=self.is_smoke,
-        )
-
-    def blocks(self, progress: Progress | None = None) -> Iterator[list[IoRun]]:
-        """Yield each block's runs when it is through. The file and the child go when the iterator is closed."""
-        order, total = random.Random(self.seed), len(self.arms) * self.block_count
-        with LabDirectory() as directory:
-            directory.ensure_fits(self.file_size)
-            path = directory.path / "00000000000000000000.log"
-            _write_file(path, self.file_size)
-            self._provenance = provenance(directory.path, touch_memory(2 * self.file_size))
-            self._skipped = {}
-            worker = ChildProcess("kfast.lab.io_worker", {"path": str(path)})
-            try:
-                for block in range(self.block_count):
-                    runs = []
-                    for index, arm in enumerate(order.sample(self.arms, len(self.arms))):
-                        run = self._run_arm(worker, arm, block)
-                        runs += [run] if run else []
-                        if progress:
-                            progress(block * len(self.arms) + index + 1, total, str(arm))
-                    yield runs
-            finally:
-                worker.stop()
-
-    def _run_arm(self, worker: ChildProcess, arm: IoArm, block: int) -> IoRun | None:
-        """One run, or None for an arm that cannot be run here, with its reason noted once."""
-        if arm in self._skipped:
-            return None
-        arguments: Json = {"block_size": arm.block_size, "is_sequential": arm.is_sequential, "seed": self.seed + block}
-        arguments |= {"is_cold": arm.is_cold} if arm.operation == "read" else {"sync_bytes": arm.sync_bytes}
-        before = machine_cpu()
-        try:
-            answer = worker.ask(arm.operation, **arguments)
-        except ChildError as error:
-            if not worker.is_running:
-                raise
-            self._skipped[arm] = Unavailable(str(error))
-            return None
-        machine = difference(machine_cpu(), before)
-        expected = self.file_size - self.file_size % arm.block_size
-        if answer["moved_bytes"] != expected:
-            raise KafkaStorageError(f"{arm}: moved {answer['moved_bytes']} of {expected} bytes")
-        usage = UsageInterval.from_json(answer.pop("usage"))
-        return IoRun(block=block, arm=arm, usage=usage, machine=machine, **answer)
-
-
-def _write_file(path: os.PathLike[str], size: int) -> None:
-    """All of it written and synced, so that no arm finds holes or makes the file grow."""
-    step = random.Random(0).randbytes(min(size, MIB))
-    with open(path, "wb") as file:
-        for start in range(0, size, len(step)):
-            file.write(step[: size - start])
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _throughput(runs: Sequence[IoRun]) -> list[float]:
-    return [run.throughput_bytes_per_s for run in runs]
-
-
-def _summary(arm: IoArm, runs: Sequence[IoRun]) -> IoSummary:
-    requests = [run.device_requests_per_mib for run in runs]
-    counted = [value for value in requests if not isinstance(value, Unavailable)]
-    missing = [value for value in requests if isinstance(value, Unavailable)]
-    return IoSummary(
-        arm=arm,
-        throughput_bytes_per_s=interval(_throughput(runs)),
-        device_requests_per_mib=missing[0] if missing else interval(counted),
-        voluntary_switches_per_mib=interval([run.usage.voluntary_switches / (run.moved_bytes / MIB) for run in runs]),
-        cpu_s_per_gb=interval([run.usage.cpu_s / run.moved_bytes * 1e9 for run in runs]),
+    return Plan(
+        arms=arms,
+        comparisons=comparisons,
+        block_count=block_count(options),
+        run_s=run_s,
+        open_session=open_session,
+        touched_bytes=2 * file_size,
+        warms_up=not options.is_smoke,
     )
+
+
+def _plan(options: Options) -> Plan:
+    file_size = SMOKE_FILE_SIZE if options.is_smoke else FILE_SIZE
+    arms = io_arms(BLOCK_SIZES[::4] if options.is_smoke else BLOCK_SIZES, file_size=file_size)
+    in_order = [arm for arm in arms if arm["order"] == IN_ORDER and not arm.replicate]
+    conditions = {**COLDNESS, "requests under way": "one", "sync policy": "as each arm says"}
+    return io_plan(options, arms, [order_comparison(arm) for arm in in_order], file_size, 0.05, conditions)
+
+
+IO_ORDER = Experiment(
+    name="IO",
+    slug="io-order",
+    title="Why in order?",
+    question="how do MB/s and device requests change when the same bytes are read or written at random?",
+    factors={
+        "order": "in order: from the beginning of the file on; at random: each block once, in one random order",
+        "block_size": "bytes a read or a write",
+        "cache": "cold or warm, for reads",
+        "sync_bytes": "bytes between two fdatasyncs, for writes; 0 is never, -1 once at the end",
+    },
+    control="in order; cold reads of the largest blocks in order run twice in each block (A/A)",
+    measures=IO_MEASURES,
+    falsifier="at random is as fast as in order",
+    shows="what the kernel and this device make of the order of one reader's and one writer's requests",
+    shows_not="a disk with many requests under way, nor a file spread over a device that is nearly full",
+    counter_check=(
+        "fio --name=read --filename=FILE --size=32M --bs=4k --rw=randread --invalidate=1 (then --rw=read, "
+        "and --bs=1m for both)"
+    ),
+    plan=_plan,
+)

@@ -1,62 +1,98 @@
-"""The child of the input/output experiment: reads or writes every block of one file once, and measures itself.
+"""The child of the input/output experiments: reads, writes or appends the blocks it is asked for, and measures itself.
 
-Run as `python -m kfast.lab.io_worker`. One thread and one request at a time, as a log is written and read; a flash disk
-can do more random reads than one synchronous reader asks of it.
+Run as `python -m kfast.lab.io_worker`. One request at a time, as a log is written and read, unless several threads are
+asked for: a flash disk can do more random reads than one synchronous reader asks of it.
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from kfast.child_process import Json, run_child
 from kfast.errors import KfastError
 from kfast.file_slice import OpenFile
-from kfast.lab.counters import device_io, difference, process_io
+from kfast.lab.io_work import counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
+from kfast.lab.log_experiment import make_batch
 from kfast.lab.residency import Residency, make_cold, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
-from kfast.lab.usage import Usage, UsageInterval
+from kfast.log.log import Log
 
-fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
-NO_SYNC = 0
-SYNC_AT_END = -1
+IN_ORDER, AT_RANDOM = "in order", "at random"
+COLD, WARM = "cold", "warm"
 
 
 class IoWorker:
-    """Settings: `path`. Answers `read` and `write` with the time, the CPU and the device requests they took."""
+    """Settings: `path` of the laid-out file; new files lie beside it. Answers `read`, `write`, `append` and `log`."""
 
     def __init__(self, settings: Json) -> None:
         self._file = OpenFile(settings["path"], os.O_RDWR)
         self._size = os.fstat(self._file.fd).st_size
+        self._directory = Path(self._file.path).parent
+        self._work: dict[str, Callable[..., Json]] = {
+            "read": self._read,
+            "write": self._write,
+            "append": self._append,
+            "log": self._log,
+        }
 
     def ready(self) -> Json:
         return {"size": self._size}
 
     def answer(self, request: str, arguments: Json) -> Json:
-        if request == "read":
-            return self._read(**arguments)
-        if request == "write":
-            return self._write(**arguments)
-        raise ValueError(f"an input/output worker is asked to read or to write, not to {request}")
+        if request not in self._work:
+            raise ValueError(f"an input/output worker is asked to {', '.join(self._work)}, not to {request}")
+        return self._work[request](**arguments)
 
-    def _read(self, block_size: int, is_sequential: bool, is_cold: bool, seed: int) -> Json:
-        positions = self._positions(block_size, is_sequential, seed)
-        before = self._prepare_cold() if is_cold else make_warm(self._file.fd)
-        return self._measured(lambda: self._read_blocks(positions, block_size), before)
+    def _read(self, order: str, block_size: int, cache: str, advice: str, threads: int, seed: int) -> Json:
+        """Every block of the laid-out file once."""
+        fd, positions = self._file.fd, self._positions(order, block_size, self._size, seed)
+        before = self._prepare_cold() if cache == COLD else make_warm(fd)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, 0, 0, getattr(os, f"POSIX_FADV_{advice.upper()}"))
+        if threads == 1:
+            answer = counted(self._file.path, lambda: read_blocks(fd, positions, block_size))
+        else:
+            answer = counted(self._file.path, lambda: read_blocks_at_once(fd, positions, block_size, threads))
+        return self._with_residency(answer, before) | {"planned_bytes": len(positions) * block_size}
 
-    def _write(self, block_size: int, is_sequential: bool, sync_bytes: int, seed: int) -> Json:
-        positions = self._positions(block_size, is_sequential, seed)
-        before = make_cold(self._file.fd)  # every arm begins with nothing cached; for writing that need not be proven
-        answer = self._measured(lambda: self._write_blocks(positions, block_size, sync_bytes), before)
-        fdatasync(self._file.fd)  # the next arm shall not wait for what this one left behind
+    def _write(self, order: str, block_size: int, sync_bytes: int, size: int, seed: int) -> Json:
+        """Blocks of the laid-out file, each at most once, `size` bytes in all."""
+        fd, positions = self._file.fd, self._positions(order, block_size, size, seed)
+        before = make_cold(fd)  # every arm begins with nothing cached; for writing that need not be proven
+        places, block = [(fd, position) for position in positions], os.urandom(block_size)
+        answer = counted(self._file.path, lambda: write_blocks(places, block, sync_bytes))
+        answer = self._with_residency(answer, before) | {"planned_bytes": len(positions) * block_size}
+        fdatasync(fd)  # the next arm shall not wait for what this one left behind
         return answer
 
-    def _positions(self, block_size: int, is_sequential: bool, seed: int) -> Sequence[int]:
-        """Where to go, each block once: in order, or in one random order that the seed names."""
+    def _append(self, partitions: int, block_size: int, sync_bytes: int, size: int, seed: int) -> Json:
+        """New files, each written from its beginning on, in turns: `size` bytes in all. No order is drawn."""
+        count = size // block_size
+        with self._new_directory() as directory:
+            answer = _append_in_turns(directory, partitions, block_size, count, sync_bytes)
+        return answer | {"planned_bytes": count * block_size}
+
+    def _log(self, block_size: int, sync_bytes: int, size: int, seed: int) -> Json:
+        """The same number of batches as `_append` writes, to one partition, by kfast's own log."""
+        batch, count = make_batch(block_size), size // block_size
+        with self._new_directory() as directory:
+            log = Log.open(directory / "log-0")
+            _sync_directory(directory)
+            answer = counted(str(directory), lambda: _append_to_log(log, batch, count, sync_bytes // block_size))
+            log.delete()
+        return answer | {"planned_bytes": count * len(batch)}
+
+    def _positions(self, order: str, block_size: int, size: int, seed: int) -> Sequence[int]:
+        """Where to go for `size` bytes: from the beginning on, or in one random order over the file."""
         positions = range(0, self._size - self._size % block_size, block_size)
-        return positions if is_sequential else random.Random(seed).sample(positions, len(positions))
+        count = min(size // block_size, len(positions))
+        return positions[:count] if order == IN_ORDER else random.Random(seed).sample(positions, count)
 
     def _prepare_cold(self) -> Residency:
         """Out of the page cache, and cachestat says so; else there is nothing to measure."""
@@ -67,42 +103,51 @@ class IoWorker:
             raise KfastError(f"not cold after all: {found}")
         return found
 
-    def _measured(self, work: Callable[[], int], before: Residency | Unavailable) -> Json:
-        device, io = device_io(self._file.path), process_io(os.getpid())
-        start = Usage.now()
-        moved = work()
-        usage = UsageInterval.since(start)
-        return {
-            "moved_bytes": moved,
-            "usage": usage.to_json(),
-            "device": as_json(difference(device_io(self._file.path), device)),
-            "io": as_json(difference(process_io(os.getpid()), io)),
-            "residency_before": as_json(before),
-            "residency_after": as_json(residency(self._file.fd)),
-        }
+    def _with_residency(self, answer: Json, before: Residency | Unavailable) -> Json:
+        found = {"residency_before": as_json(before), "residency_after": as_json(residency(self._file.fd))}
+        return answer | found
 
-    def _read_blocks(self, positions: Sequence[int], block_size: int) -> int:
-        fd, moved = self._file.fd, 0
-        buffers = [bytearray(block_size)]
-        for position in positions:
-            moved += os.preadv(fd, buffers, position)
-        return moved
-
-    def _write_blocks(self, positions: Sequence[int], block_size: int, sync_bytes: int) -> int:
-        fd, moved, unsynced = self._file.fd, 0, 0
-        block = os.urandom(block_size)  # some disks make little of zeros
-        for position in positions:
-            moved += os.pwrite(fd, block, position)
-            unsynced += block_size
-            if 0 < sync_bytes <= unsynced:
-                fdatasync(fd)
-                unsynced = 0
-        if sync_bytes != NO_SYNC and unsynced:
-            fdatasync(fd)
-        return moved
+    @contextmanager
+    def _new_directory(self) -> Iterator[Path]:
+        """Gone afterwards, and the removal is on the disk: the next arm shall not wait for it."""
+        directory = self._directory / "appended"
+        directory.mkdir()
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory)
+            _sync_directory(self._directory)
 
     def close(self) -> None:
         """The file closes with its last reference."""
+
+
+def _append_in_turns(directory: Path, partitions: int, block_size: int, count: int, sync_bytes: int) -> Json:
+    """`count` blocks, the next one always to the next file. The files are closed when it returns."""
+    files = [OpenFile(directory / str(number), os.O_WRONLY | os.O_CREAT) for number in range(partitions)]
+    _sync_directory(directory)
+    places = [(files[turn % partitions].fd, turn // partitions * block_size) for turn in range(count)]
+    block = os.urandom(block_size)
+    return counted(str(directory), lambda: write_blocks(places, block, sync_bytes))
+
+
+def _append_to_log(log: Log, batch: bytearray, count: int, sync_batches: int) -> int:
+    """Flushed after each `sync_batches`, and at the end; 0 is never."""
+    for number in range(1, count + 1):
+        log.append(batch)
+        if sync_batches and number % sync_batches == 0:
+            log.flush()
+    if sync_batches and log.unflushed_bytes:
+        log.flush()
+    return count * len(batch)
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,9 @@ from kfast.lab.copy_cost import (
 )
 from kfast.lab.experiment import Arm, Options
 from kfast.lab.experiment_run import ExperimentRun
-from kfast.lab.io_experiment import MIB, IoExperiment, io_arms
-from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END
+from kfast.lab.io_experiment import IO_ORDER, MIB, ORDERS, io_plan, read_arm
 
 CHUNK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
-BLOCK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
-SYNC_POLICIES = (NO_SYNC, SYNC_AT_END, MIB)
-SMOKE_BLOCK_COUNT = 2
 COPY_RUN_SIZE = 128 * MIB
 
 
@@ -62,15 +58,14 @@ def _copy_run(arms: Sequence[Arm], run_size: int, options: Options, seed: int | 
     return ExperimentRun(replace(COPY_COST, plan=lambda given: copy_plan(arms, run_size, given)), options, seed)
 
 
-def sequential_experiment(seed: int) -> IoExperiment:
+def sequential_experiment(seed: int) -> ExperimentRun:
     """Cold reads and writes under three sync policies, in order and at random."""
-    if is_fast():
-        arms = io_arms(BLOCK_SIZES[::4], sync_policies=SYNC_POLICIES)
-        return IoExperiment(arms, SMOKE_BLOCK_COUNT, file_size=2 * MIB, seed=seed, is_smoke=True)
-    return IoExperiment(io_arms(BLOCK_SIZES, sync_policies=SYNC_POLICIES), file_size=32 * MIB, seed=seed)
+    return ExperimentRun(IO_ORDER, Options(is_smoke=is_fast()), seed)
 
 
-def block_size_experiment(block_size: int, seed: int) -> IoExperiment:
+def block_size_experiment(block_size: int, seed: int) -> ExperimentRun:
     """Once in order and once at random, both cold: what one move of the slider measures."""
-    arms = io_arms([block_size], sync_policies=())[:-1]  # without the twin
-    return IoExperiment(arms, 1, file_size=(2 if is_fast() else 16) * MIB, seed=seed, is_smoke=True)
+    arms = [read_arm(order, block_size) for order in ORDERS]
+    file_size = (2 if is_fast() else 16) * MIB
+    one_pair = replace(IO_ORDER, plan=lambda options: io_plan(options, arms, [], file_size, 0.05, {}))
+    return ExperimentRun(one_pair, Options(is_smoke=True, block_count=1), seed)

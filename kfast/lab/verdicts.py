@@ -14,10 +14,11 @@ from kfast.lab.canary import CanaryResult
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.copy_session import CACHED_SHARE, COPIES, RECEIVED, SENT
 from kfast.lab.experiment import Arm
-from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.io_experiment import IoResult, IoRun
+from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.io_findings import device_requests, in_order_arms
-from kfast.lab.io_worker import NO_SYNC
+from kfast.lab.io_session import CACHED_BEFORE, DIRTY_AFTER, MOVED
+from kfast.lab.io_work import NO_SYNC
+from kfast.lab.io_worker import COLD
 from kfast.lab.unavailable import Unavailable
 from kfast.transfer.modes import CPU_COPIES
 
@@ -84,29 +85,29 @@ def only_fetching_is_zero_copy(found: Sequence[DirectionCopies]) -> bool:
     return copies["produced"] >= 2 and copies["fetched, sendfile"] == 0
 
 
-def moved_the_same(runs: Sequence[IoRun]) -> bool:
+def moved_the_same(runs: Sequence[Run]) -> bool:
     """Whether every run moved the same bytes. What cachestat finds afterwards is no proof: a kernel may drop pages."""
-    moved = {run.moved_bytes for run in runs}
+    moved = {run.value(MOVED) for run in runs}
     return len(moved) <= 1 and 0 not in moved
 
 
-def cold_was_cold(result: IoResult) -> bool:
+def cold_was_cold(result: ExperimentResult) -> bool:
     """Whether cachestat found nothing in the page cache before each read that is called cold."""
-    before = [run.residency_before for run in result.runs if run.arm.is_cold]
-    return all(isinstance(one, dict) and one["cached_pages"] == 0 for one in before)
+    reads = [run for run in result.runs if run.arm["operation"] == "read"]
+    return all(run.value(CACHED_BEFORE) == 0 for run in reads if run.arm["cache"] == COLD)
 
 
-def random_asks_more_often(result: IoResult) -> bool:
+def random_asks_more_often(result: ExperimentResult) -> bool:
     """Whether cold reads of the smallest blocks took more device requests at random than in order."""
-    for arm in in_order_arms(result, "cold")[:1]:
+    for arm in in_order_arms(result, COLD)[:1]:
         counted = device_requests(result, arm)
         if not isinstance(counted, Unavailable):
             return counted["at random"] > counted["in order"]
     return True
 
 
-def sync_left_nothing_dirty(result: IoResult) -> bool:
+def sync_left_nothing_dirty(result: ExperimentResult) -> bool:
     """Whether no page of the file was in memory only after a write that ended with fdatasync."""
-    synced = [run for run in result.runs if run.arm.operation == "write" and run.arm.sync_bytes != NO_SYNC]
-    seen = [run.residency_after for run in synced if isinstance(run.residency_after, dict)]
-    return all(one["dirty_pages"] == 0 for one in seen)
+    writes = [run for run in result.runs if run.arm["operation"] == "write"]
+    dirty = [run.value(DIRTY_AFTER) for run in writes if run.arm["sync_bytes"] != NO_SYNC]
+    return all(share == 0 for share in dirty if not isinstance(share, Unavailable))

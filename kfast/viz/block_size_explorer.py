@@ -17,8 +17,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from kfast.lab.io_experiment import IoExperiment, IoRun
-from kfast.lab.plans import BLOCK_SIZES, block_size_experiment
+from kfast.lab.experiment_result import Run
+from kfast.lab.experiment_run import ExperimentRun
+from kfast.lab.io_experiment import BLOCK_SIZES
+from kfast.lab.io_session import REQUESTS, SPEED
+from kfast.lab.plans import block_size_experiment
 from kfast.lab.prediction import number
 from kfast.lab.sizes import size_text
 from kfast.lab.unavailable import Unavailable
@@ -36,7 +39,7 @@ class BlockSizeExplorer:
     """The widget. `seed` orders the random reads."""
 
     def __init__(self, seed: int = 0, block_sizes: Sequence[int] = BLOCK_SIZES) -> None:
-        self.runs: list[IoRun] = []
+        self.runs: list[Run] = []
         self._seed = seed
         self._block_sizes = tuple(block_sizes)
         self._changed = threading.Condition()
@@ -74,7 +77,7 @@ class BlockSizeExplorer:
             raise TimeoutError(f"still measuring after {timeout_s:.0f} s")
         self._raise_error()
 
-    def result(self) -> list[IoRun]:
+    def result(self) -> list[Run]:
         """The runs so far. Never waits; raises LiveRunError when measuring failed."""
         self._raise_error()
         return list(self.runs)
@@ -110,7 +113,7 @@ class BlockSizeExplorer:
                 self._changed.notify_all()
             return block_size
 
-    def _show(self, experiment: IoExperiment, runs: Sequence[IoRun], block_size: int) -> None:
+    def _show(self, experiment: ExperimentRun, runs: Sequence[Run], block_size: int) -> None:
         skipped = dict.fromkeys(str(reason) for _, reason in experiment.result(runs).skipped)
         self._words = pair_sentence(runs) if not skipped else f"{size_text(block_size)}: {', '.join(skipped)}"
         self._note.value = f"<span style='line-height:1.3'>{self._words}</span>"
@@ -125,13 +128,13 @@ class BlockSizeExplorer:
             for axes, title in ((speed, "MB/s, cold reads"), (requests, REQUESTS_LABEL)):
                 set_size_axis(axes, self._block_sizes, BLOCK_LABEL)
                 axes.set_title(title, fontsize=11)
-            values = [run.throughput_bytes_per_s / 1e6 for run in self.runs]
+            values = [_mb_per_s(run) for run in self.runs]
             set_factor_axis(speed, min(values, default=10.0), max(values, default=10_000.0))
             counted = [value for run in self.runs if (value := _requests(run)) is not None]
             set_factor_axis(requests, min(counted, default=0.1), max(counted, default=100.0))
-            for look, is_sequential in ((AT_RANDOM, False), (IN_ORDER, True)):
-                chosen = [run for run in self.runs if run.arm.is_sequential == is_sequential]
-                draw_dots(speed, _places(chosen), [run.throughput_bytes_per_s / 1e6 for run in chosen], look)
+            for look in (AT_RANDOM, IN_ORDER):
+                chosen = [run for run in self.runs if run.arm["order"] == look.label]
+                draw_dots(speed, _places(chosen), [_mb_per_s(run) for run in chosen], look)
                 seen = [run for run in chosen if _requests(run) is not None]
                 draw_dots(requests, _places(seen), [_requests(run) or 0.0 for run in seen], look)
                 speed.plot([], [], ls="", marker=look.marker, color=look.color, label=look.label)
@@ -139,7 +142,7 @@ class BlockSizeExplorer:
                 line.set(markersize=7, alpha=0.8)
             if self.runs:
                 for axes in (speed, requests):
-                    size = self.runs[-1].arm.block_size
+                    size = self.runs[-1].arm["block_size"]
                     axes.axvspan(size / MARGIN, size * MARGIN, color=style.LIGHT_GREY, alpha=0.3, lw=0)
             speed.legend(loc="lower right")
         return style.to_png(figure)
@@ -155,27 +158,33 @@ class BlockSizeExplorer:
         return f"BlockSizeExplorer({len(self.runs)} runs)"
 
 
-def pair_sentence(runs: Sequence[IoRun]) -> str:
+def pair_sentence(runs: Sequence[Run]) -> str:
     """What one pair of runs says, and that it is no more than one."""
-    in_order, at_random = sorted(runs, key=lambda run: not run.arm.is_sequential)
-    ratio = in_order.throughput_bytes_per_s / at_random.throughput_bytes_per_s
+    in_order, at_random = sorted(runs, key=lambda run: run.arm["order"] != IN_ORDER.label)
+    ratio = _mb_per_s(in_order) / _mb_per_s(at_random)
     return (
-        f"{size_text(in_order.arm.block_size)} blocks: in order {_words(in_order)}; at random {_words(at_random)}. "
+        f"{size_text(in_order.arm['block_size'])} blocks: in order {_words(in_order)}; at random {_words(at_random)}. "
         f"In order was {number(ratio)} times as fast, in one run of each: for intuition, not a finding."
     )
 
 
-def _words(run: IoRun) -> str:
-    requests = run.device_requests_per_mib
+def _words(run: Run) -> str:
+    requests = run.value(REQUESTS)
     counted = str(requests) if isinstance(requests, Unavailable) else f"{number(requests)} device requests per MiB"
-    return f"{number(run.throughput_bytes_per_s / 1e6)} MB/s with {counted}"
+    return f"{number(_mb_per_s(run))} MB/s with {counted}"
 
 
-def _requests(run: IoRun) -> float | None:
+def _mb_per_s(run: Run) -> float:
+    speed = run.value(SPEED)
+    assert isinstance(speed, float), speed
+    return speed / 1e6
+
+
+def _requests(run: Run) -> float | None:
     """None where they were not counted, or none was: a logarithmic axis has no place for 0."""
-    found = run.device_requests_per_mib
+    found = run.value(REQUESTS)
     return None if isinstance(found, Unavailable) or found <= 0 else found
 
 
-def _places(runs: Sequence[IoRun]) -> list[float]:
-    return [float(run.arm.block_size) for run in runs]
+def _places(runs: Sequence[Run]) -> list[float]:
+    return [float(run.arm["block_size"]) for run in runs]

@@ -6,23 +6,25 @@ are equal distances. No requests at all stand below the axis' break, at 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from kfast.lab.io_experiment import IoArm, IoResult, IoRun
+from kfast.lab import io_worker
+from kfast.lab.experiment import Arm
+from kfast.lab.experiment_result import ExperimentResult
+from kfast.lab.io_experiment import IO_ORDER, at_random
 from kfast.lab.io_findings import (
     conditions,
-    counted_blocks,
     in_order_arms,
     read_headline,
     read_sentences,
     write_headline,
     write_sentences,
 )
-from kfast.lab.sizes import size_text
+from kfast.lab.io_session import FILE_SIZE, REQUESTS, SPEED
+from kfast.lab.io_worker import COLD
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
 from kfast.viz.shown_figure import ShownFigure
@@ -30,16 +32,15 @@ from kfast.viz.size_axis import number_tick, set_factor_axis, set_size_axis
 from kfast.viz.spread import Look, draw_spread
 
 WIDTH_PX = 900
-IN_ORDER = Look("in order", style.BLUE, "o", "-")
-AT_RANDOM = Look("at random", style.VERMILLION, "s", ":")
+IN_ORDER = Look(io_worker.IN_ORDER, style.BLUE, "o", "-")
+AT_RANDOM = Look(io_worker.AT_RANDOM, style.VERMILLION, "s", ":")
 BLOCK_LABEL = "block size, bytes"
-REQUESTS_LABEL = "device requests per MiB"
+REQUESTS_LABEL = IO_ORDER.measure(REQUESTS).label
 LINEAR_BELOW = 0.1  # requests per MiB: one for ten MiB; the axis is linear from there to 0
+MB = 1e6
 
-Value = Callable[[IoRun], float | Unavailable]
 
-
-def draw_reads(result: IoResult, condition: str = "cold") -> ShownFigure:
+def draw_reads(result: ExperimentResult, condition: str = COLD) -> ShownFigure:
     """Reads: MB/s and device requests over the block size."""
     arms = in_order_arms(result, condition)
     with style.context():
@@ -60,7 +61,7 @@ def draw_reads(result: IoResult, condition: str = "cold") -> ShownFigure:
     return ShownFigure(figure, " ".join(read_sentences(result)))
 
 
-def draw_writes(result: IoResult) -> ShownFigure:
+def draw_writes(result: ExperimentResult) -> ShownFigure:
     """Writes: a column for each sync policy; MB/s above, device requests below."""
     policies = conditions(result, "write")
     with style.context():
@@ -83,18 +84,18 @@ def draw_writes(result: IoResult) -> ShownFigure:
     return ShownFigure(figure, " ".join(write_sentences(result)))
 
 
-def _draw_speed(axes: Axes, result: IoResult, arms: Sequence[IoArm], scale: Sequence[float] = ()) -> None:
-    drawn = _draw_both(axes, result, arms, _speed)
-    set_size_axis(axes, [arm.block_size for arm in arms], "")
+def _draw_speed(axes: Axes, result: ExperimentResult, arms: Sequence[Arm], scale: Sequence[float] = ()) -> None:
+    drawn = _draw_both(axes, result, arms, SPEED, MB)
+    set_size_axis(axes, [arm["block_size"] for arm in arms], "")
     set_factor_axis(axes, min(scale or drawn), max(scale or drawn))
 
 
-def _draw_requests(axes: Axes, result: IoResult, arms: Sequence[IoArm]) -> None:
-    drawn = _draw_both(axes, result, arms, lambda run: run.device_requests_per_mib)
-    set_size_axis(axes, [arm.block_size for arm in arms], "")
+def _draw_requests(axes: Axes, result: ExperimentResult, arms: Sequence[Arm]) -> None:
+    drawn = _draw_both(axes, result, arms, REQUESTS)
+    set_size_axis(axes, [arm["block_size"] for arm in arms], "")
     if not drawn:
-        reason = result.runs_of(arms[0])[0].device_requests_per_mib
-        axes.text(0.5, 0.5, str(reason), transform=axes.transAxes, ha="center", wrap=True, fontsize=9.5)
+        reason = str(result.values(arms[0], REQUESTS))
+        axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", wrap=True, fontsize=9.5)
         return
     axes.set_yscale("symlog", linthresh=LINEAR_BELOW, linscale=0.35)
     axes.set_ylim(-LINEAR_BELOW / 3, max(2.0, max(drawn)) * 2)
@@ -104,38 +105,32 @@ def _draw_requests(axes: Axes, result: IoResult, arms: Sequence[IoArm]) -> None:
     axes.tick_params(axis="y", which="minor", left=False)
 
 
-def _draw_both(axes: Axes, result: IoResult, arms: Sequence[IoArm], value: Value) -> list[float]:
+def _draw_both(
+    axes: Axes, result: ExperimentResult, arms: Sequence[Arm], measure: str, scale: float = 1.0
+) -> list[float]:
     """Draw in order and at random; return all values."""
     drawn: list[float] = []
-    for is_sequential, look in ((False, AT_RANDOM), (True, IN_ORDER)):
-        values = {
-            arm.block_size: found
-            for arm in arms
-            if (found := _values(result, replace(arm, is_sequential=is_sequential), value))
-        }
+    for chosen, look in (([at_random(arm) for arm in arms], AT_RANDOM), (arms, IN_ORDER)):
+        values = {arm["block_size"]: found for arm in chosen if (found := _values(result, arm, measure, scale))}
         if values:
             draw_spread(axes, values, look)
             drawn += [one for found in values.values() for one in found]
     return drawn
 
 
-def _values(result: IoResult, arm: IoArm, value: Value) -> list[float]:
-    found = [value(run) for run in result.runs_of(arm)]
-    return [one for one in found if not isinstance(one, Unavailable)]
+def _values(result: ExperimentResult, arm: Arm, measure: str, scale: float) -> list[float]:
+    found = result.values(arm, measure)
+    return [] if isinstance(found, Unavailable) else [value / scale for value in found]
 
 
-def _both(result: IoResult, in_order: IoArm) -> list[float]:
-    return _values(result, in_order, _speed) + _values(result, replace(in_order, is_sequential=False), _speed)
+def _both(result: ExperimentResult, in_order: Arm) -> list[float]:
+    return _values(result, in_order, SPEED, MB) + _values(result, at_random(in_order), SPEED, MB)
 
 
-def _speed(run: IoRun) -> float:
-    return run.throughput_bytes_per_s / 1e6
-
-
-def _conditions(result: IoResult) -> str:
-    count = counted_blocks(result)
+def _conditions(result: ExperimentResult) -> str:
+    count = result.block_count
     return (
-        f"{count} {'run' if count == 1 else 'runs'} of a {size_text(result.file_size)} file, each block once, "
+        f"{count} {'run' if count == 1 else 'runs'} of a {result.conditions[FILE_SIZE]} file, each block once, "
         f"one request at a time. {_capitalized(result.provenance.device)}."
     )
 

@@ -21,14 +21,13 @@ from kfast.lab.experiment import (
     block_count,
 )
 from kfast.lab.experiment_result import ExperimentResult, Run
-from kfast.lab.io_experiment import IoArm, IoResult, IoRun
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.provenance import provenance
 from kfast.lab.unavailable import Unavailable
 from kfast.lab.usage import UsageInterval
 from kfast.transfer.modes import CPU_COPIES
 
-GB, MIB = 1_000_000_000, 1 << 20
+GB = 1_000_000_000
 RUN_S = 1.0
 STOLEN = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.0, io_wait_s=0.0, steal_s=1.0)
 
@@ -76,32 +75,35 @@ def io_result(some_provenance):
     def make(megabytes_per_s, requests_per_mib=None, is_smoke=False, skipped=()):
         counted = requests_per_mib or {}
         runs = [
-            _io_run(arm, block, speed, counted.get(arm, 1.0))
+            io_run(arm, block, speed, counted.get(arm, 1.0))
             for arm, values in megabytes_per_s.items()
             for block, speed in enumerate(values)
         ]
-        arms = tuple(dict.fromkeys([*megabytes_per_s, *(arm for arm, _ in skipped)]))
-        return IoResult(arms, runs, skipped, (), some_provenance, GB, 0, is_smoke)
+        return ExperimentResult(
+            name="IO",
+            arms=tuple(dict.fromkeys([*megabytes_per_s, *(arm for arm, _ in skipped)])),
+            comparisons=(),
+            runs=tuple(runs),
+            skipped=skipped,
+            provenance=some_provenance,
+            conditions={"file size": "954 MiB"},
+            seed=0,
+            is_smoke=is_smoke,
+        )
 
     return make
 
 
-def _io_run(arm: IoArm, block: int, megabytes_per_s: float, requests_per_mib: object) -> IoRun:
-    requests: object = requests_per_mib
-    if isinstance(requests_per_mib, float):
-        count = requests_per_mib * GB / MIB
-        requests = {"read_requests": count, "write_requests": count}
-    return IoRun(
-        block=block,
-        arm=arm,
-        moved_bytes=GB,
-        usage=_usage(0.1, 1000 / megabytes_per_s),
-        device=requests,
-        io={},
-        residency_before={"cached_pages": 0 if arm.is_cold else 16, "page_count": 16, "dirty_pages": 0},
-        residency_after={"cached_pages": 16, "page_count": 16, "dirty_pages": 0 if arm.sync_bytes else 12},
-        machine=Unavailable("made up"),
-    )
+def io_run(arm, block, megabytes_per_s, requests_per_mib):
+    values = {
+        "bytes_per_s": megabytes_per_s * 1e6,
+        "device_requests_per_mib": requests_per_mib,
+        "moved_bytes": GB,
+        "cached_share_before": 0.0 if arm["operation"] == "write" or arm["cache"] == "cold" else 1.0,
+        "dirty_share_after": 0.75 if arm["operation"] == "write" and not arm["sync_bytes"] else 0.0,
+    }
+    elapsed_s = 1000 / megabytes_per_s
+    return Run(block, arm, Measurement(elapsed_s, {"worker": 0.1}, values, "disk"), Unavailable("made up"))
 
 
 def _usage(cpu_s: float, elapsed_s: float) -> UsageInterval:

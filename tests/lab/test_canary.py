@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from kfast.lab.canary import SIZE, CanaryResult, canaries, canary
+from kfast.lab.canary import SIZE, CanaryResult, canaries, canary, tls_canary
 from kfast.transfer import modes
 from kfast.transfer.modes import COPY_MODES
 
@@ -20,6 +20,10 @@ def test_a_copying_mode_delivers_every_byte_as_it_was(mode, disk_directory):
     found = canary(mode, disk_directory)
     assert found == CanaryResult(mode, SIZE, old_bytes=SIZE, new_bytes=0)
     assert not found.is_zero_copy
+
+
+def test_tls_delivers_what_it_encrypted(disk_directory):
+    assert tls_canary(disk_directory) == CanaryResult("tls", SIZE, old_bytes=SIZE, new_bytes=0)
 
 
 def test_a_sendfile_that_secretly_copies_is_found_out(disk_directory, monkeypatch):

@@ -1,49 +1,72 @@
 """Structure, and what is true on any machine; speeds are not tested."""
 
-import json
-from dataclasses import replace
-
 import pytest
 
-from kfast.child_process import ChildProcess
-from kfast.lab import io_experiment
-from kfast.lab.io_experiment import MIB, IoArm, IoExperiment, io_arms
-from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END
+from kfast.lab.experiment import Options
+from kfast.lab.experiment_run import ExperimentRun
+from kfast.lab.io_experiment import (
+    IO_ORDER,
+    MIB,
+    SMOKE_FILE_SIZE,
+    at_random,
+    condition,
+    io_arms,
+    order_comparison,
+    read_arm,
+    write_arm,
+)
+from kfast.lab.io_work import NO_SYNC, SYNC_AT_END
+from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, WARM
+from kfast.lab.unavailable import Unavailable
 
-FILE_SIZE = 1 << 20
 BLOCK_SIZES = (16 << 10, 256 << 10)
 
 
 @pytest.fixture(scope="module")
 def result():
-    told = []
-    arms = io_arms(BLOCK_SIZES, temperatures=(True, False), sync_policies=(NO_SYNC, SYNC_AT_END, 128 << 10))
-    experiment = IoExperiment(arms, block_count=2, file_size=FILE_SIZE, is_smoke=True)
-    result = experiment.run(lambda *words: told.append(words))
-    assert [done for done, _, _ in told] == list(range(1, 2 * len(arms) + 1))
-    return result
+    return ExperimentRun(IO_ORDER, Options(is_smoke=True)).run()
+
+
+def counted(runs, name):
+    return [value for run in runs if not isinstance(value := run.value(name), Unavailable)]
 
 
 def test_the_arms_are_pairs_that_differ_in_order_alone_and_a_twin():
-    *arms, twin = io_arms(BLOCK_SIZES, temperatures=(True,), sync_policies=(NO_SYNC,))
+    *arms, twin = io_arms(BLOCK_SIZES, sync_policies=(NO_SYNC,))
     assert len(arms) == 2 * 2 + 2 * 2
-    in_order = [arm for arm in arms if arm.is_sequential]
-    assert {replace(arm, is_sequential=False) for arm in in_order} == set(arms) - set(in_order)
-    assert twin == IoArm("read", True, BLOCK_SIZES[1], is_cold=True, replicate=1)
+    in_order = [arm for arm in arms if arm["order"] == IN_ORDER]
+    assert {at_random(arm) for arm in in_order} == set(arms) - set(in_order)
+    assert twin == read_arm(IN_ORDER, BLOCK_SIZES[1]).again()
 
 
 @pytest.mark.parametrize(
     ("arm", "words"),
     [
-        (IoArm("read", True, 4096, is_cold=True), "read in order, 4 KiB blocks, cold"),
-        (IoArm("read", False, MIB), "read at random, 1 MiB blocks, warm"),
-        (IoArm("write", True, 4096), "write in order, 4 KiB blocks, no sync: page cache only"),
-        (IoArm("write", True, 4096, sync_bytes=SYNC_AT_END), "write in order, 4 KiB blocks, fdatasync at the end"),
-        (IoArm("write", True, 4096, sync_bytes=MIB), "write in order, 4 KiB blocks, fdatasync every 1 MiB"),
+        (read_arm(IN_ORDER, 4096), "read in order, 4 KiB blocks, cold"),
+        (read_arm(AT_RANDOM, MIB, WARM), "read at random, 1 MiB blocks, warm"),
+        (read_arm(AT_RANDOM, 4096, advice="random"), "read at random, 4 KiB blocks, cold, advice random"),
+        (read_arm(AT_RANDOM, 4096, threads=16), "read at random, 4 KiB blocks, cold, 16 threads"),
+        (write_arm(IN_ORDER, 4096), "write in order, 4 KiB blocks, no sync: page cache only"),
+        (write_arm(IN_ORDER, 4096, SYNC_AT_END), "write in order, 4 KiB blocks, fdatasync at the end"),
+        (write_arm(IN_ORDER, 4096, MIB), "write in order, 4 KiB blocks, fdatasync every 1 MiB"),
     ],
 )
 def test_an_arm_names_its_order_its_block_and_its_condition(arm, words):
     assert str(arm) == words
+
+
+def test_a_comparison_is_of_arms_that_differ_in_order_alone():
+    found = order_comparison(write_arm(IN_ORDER, 4096, SYNC_AT_END))
+    assert (found.over["order"], found.under["order"]) == (IN_ORDER, AT_RANDOM)
+    assert condition(found.over) == condition(found.under) == "fdatasync at the end"
+    assert found.words == "writes of 4 KiB, fdatasync at the end: in order over at random, MB/s"
+
+
+def test_the_full_form_compares_every_pair_and_a_smoke_form_some():
+    full, smoke = (IO_ORDER.plan(Options(is_smoke=is_smoke)) for is_smoke in (False, True))
+    assert len(full.comparisons) * 2 + 1 == len(full.arms)
+    assert 0 < len(smoke.arms) < len(full.arms)
+    assert (full.warms_up, smoke.warms_up) == (True, False)
 
 
 def test_every_arm_ran_in_every_block_or_says_why_not(result):
@@ -53,48 +76,15 @@ def test_every_arm_ran_in_every_block_or_says_why_not(result):
 
 
 def test_every_arm_moved_the_same_bytes(result):
-    assert {run.moved_bytes for run in result.runs} == {FILE_SIZE}
+    assert {run.value("moved_bytes") for run in result.runs} == {SMOKE_FILE_SIZE}
 
 
-def test_cold_reads_began_with_nothing_cached_and_warm_ones_with_everything(result):
-    reads = [run for run in result.runs if run.arm.operation == "read" and isinstance(run.residency_before, dict)]
-    for run in reads:
-        page_count = run.residency_before["page_count"]
-        assert run.residency_before["cached_pages"] == (0 if run.arm.is_cold else page_count)
-        assert run.residency_after["cached_pages"] == page_count
+def test_cold_reads_began_with_nothing_cached_and_needed_the_device(result):
+    cold = [run for run in result.runs if run.arm["operation"] == "read" and run.arm["cache"] == COLD]
+    assert not any(run.value("cached_share_before") for run in cold)
+    assert all(size >= SMOKE_FILE_SIZE for size in counted(cold, "process_device_read_bytes"))
 
 
-def test_a_cold_read_needed_the_device_and_a_synced_write_left_nothing_dirty(result):
-    for run in result.runs:
-        if run.arm.is_cold and isinstance(run.io, dict):
-            assert run.io["device_read_bytes"] >= FILE_SIZE
-        if run.arm.sync_bytes and isinstance(run.residency_after, dict):
-            assert run.residency_after["dirty_pages"] == 0
-
-
-def test_summaries_and_ratios(result):
-    summaries = result.summaries()
-    assert len(summaries) == len(result.arms) - len(result.skipped)
-    assert all(summary.throughput_bytes_per_s.low > 0 for summary in summaries)
-    in_order = IoArm("write", True, BLOCK_SIZES[0])
-    assert result.speed_ratio(in_order, replace(in_order, is_sequential=False)).count == 2
-    assert json.loads(json.dumps(result.to_json()))["file_size"] == FILE_SIZE
-
-
-def test_coldness_that_cannot_be_checked_skips_the_arm_with_the_reason(monkeypatch):
-    class Blind(ChildProcess):
-        """A worker on a kernel without cachestat."""
-
-        def ask(self, request, **arguments):
-            if arguments.get("is_cold"):
-                return super().ask("refused")
-            return super().ask(request, **arguments)
-
-    monkeypatch.setattr(io_experiment, "ChildProcess", Blind)
-    cold, warm = IoArm("read", True, MIB, is_cold=True), IoArm("read", True, MIB)
-    result = IoExperiment([cold, warm], block_count=2, file_size=MIB, is_smoke=True).run()
-    ((arm, reason),) = result.skipped
-    assert arm == cold
-    assert "not to refused" in reason.reason
-    assert [run.arm for run in result.runs] == [warm, warm]
-    assert [summary.arm for summary in result.summaries()] == [warm]
+def test_a_synced_write_left_nothing_dirty(result):
+    synced = [run for run in result.runs if run.arm["operation"] == "write" and run.arm["sync_bytes"]]
+    assert not any(counted(synced, "dirty_share_after"))

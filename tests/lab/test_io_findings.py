@@ -1,20 +1,21 @@
 import pytest
 
 from kfast.lab import io_findings
-from kfast.lab.io_experiment import IoArm
-from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END
+from kfast.lab.io_experiment import read_arm, write_arm
+from kfast.lab.io_work import NO_SYNC, SYNC_AT_END
+from kfast.lab.io_worker import AT_RANDOM, IN_ORDER
 from kfast.lab.prediction import SMOKE
 from kfast.lab.unavailable import Unavailable
 
 SMALL, LARGE = 4096, 1 << 20
 
 
-def read(is_sequential, size, replicate=0):
-    return IoArm("read", is_sequential, size, is_cold=True, replicate=replicate)
+def read(is_in_order, size):
+    return read_arm(IN_ORDER if is_in_order else AT_RANDOM, size)
 
 
-def write(is_sequential, size, sync_bytes=NO_SYNC):
-    return IoArm("write", is_sequential, size, sync_bytes=sync_bytes)
+def write(is_in_order, size, sync_bytes=NO_SYNC):
+    return write_arm(IN_ORDER if is_in_order else AT_RANDOM, size, sync_bytes)
 
 
 def speeds(random_small=100.0, random_large=900.0):
@@ -25,7 +26,7 @@ def speeds(random_small=100.0, random_large=900.0):
             write(True, SMALL, sync_bytes): [2000.0] * 3,
             write(False, SMALL, sync_bytes): [1000.0, 2000.0, 4000.0],
         }
-    return found | {read(True, LARGE, replicate=1): [1010.0] * 3}
+    return found | {read(True, LARGE).again(): [1010.0] * 3}
 
 
 @pytest.fixture
@@ -71,13 +72,13 @@ def test_the_slogan_stands_beside_the_largest_factor_of_this_run(result):
 
 def test_a_device_that_cannot_be_counted_says_why(io_result):
     arms = speeds()
-    result = io_result(arms, dict.fromkeys(arms, "unavailable: overlay shows no block device"))
+    result = io_result(arms, dict.fromkeys(arms, Unavailable("overlay shows no block device")))
     assert io_findings.device_requests(result, read(True, SMALL)) == Unavailable("overlay shows no block device")
     assert "Device requests: unavailable: overlay shows no block device." in io_findings.read_sentences(result)
 
 
 def test_reads_that_could_not_be_cold_are_skipped_with_the_reason(io_result):
-    arms = {arm: values for arm, values in speeds().items() if arm.operation == "write"}
+    arms = {arm: values for arm, values in speeds().items() if arm["operation"] == "write"}
     reason = Unavailable("coldness cannot be checked")
     result = io_result(arms, skipped=[(read(True, SMALL), reason), (read(False, SMALL), reason)])
     assert io_findings.read_sentences(result) == ["Cold reads were skipped: unavailable: coldness cannot be checked."]
@@ -97,9 +98,3 @@ def test_the_device_is_named(result):
     sentence = io_findings.device_sentence(result)
     assert io_findings.device_words(result) in sentence
     assert "other programs' included" in sentence
-
-
-def test_the_limit_of_an_arm(io_result):
-    arms = {read(True, SMALL): [9500.0] * 3, read(False, SMALL): [100.0] * 3, write(True, SMALL): [500.0] * 3}
-    summaries = io_result(arms).summaries()
-    assert [io_findings.limited_by(summary) for summary in summaries] == ["worker CPU", "disk", "none"]

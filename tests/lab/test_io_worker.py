@@ -4,10 +4,11 @@ import pytest
 
 from kfast.errors import KfastError
 from kfast.lab import io_worker
-from kfast.lab.io_worker import NO_SYNC, SYNC_AT_END, IoWorker
+from kfast.lab.io_work import NO_SYNC
+from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, WARM, IoWorker
 from kfast.lab.unavailable import Unavailable
 
-SIZE = 64 << 10
+SIZE, BLOCK_SIZE = 64 << 10, 4096
 
 
 @pytest.fixture
@@ -18,50 +19,108 @@ def worker(disk_directory):
 
 
 @pytest.fixture
-def syncs(monkeypatch):
-    calls, real = [], io_worker.fdatasync
-    monkeypatch.setattr(io_worker, "fdatasync", lambda fd: (calls.append(fd), real(fd))[1])
-    return calls
+def written(monkeypatch):
+    """(descriptor, position) of each write, in turn."""
+    places, real = [], os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, block, at: (places.append((fd, at)), real(fd, block, at))[1])
+    return places
 
 
-def written_positions(monkeypatch, worker, **arguments) -> list[int]:
-    positions, real = [], os.pwrite
-
-    def record(fd, block, position):
-        positions.append(position)
-        return real(fd, block, position)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(io_worker.os, "pwrite", record)
-        worker.answer("write", {"block_size": 4096, "sync_bytes": NO_SYNC, "seed": 3} | arguments)
-    return positions
+def read(worker, **changes):
+    arguments = {"order": IN_ORDER, "block_size": BLOCK_SIZE, "cache": WARM, "advice": "normal", "threads": 1}
+    return worker.answer("read", {"seed": 3} | arguments | changes)
 
 
-def test_in_order_and_at_random_touch_every_block_once(worker, monkeypatch):
-    in_order = written_positions(monkeypatch, worker, is_sequential=True)
-    at_random = written_positions(monkeypatch, worker, is_sequential=False)
-    assert in_order == list(range(0, SIZE, 4096))
+def write(worker, **changes):
+    arguments = {"order": IN_ORDER, "block_size": BLOCK_SIZE, "sync_bytes": NO_SYNC, "size": SIZE, "seed": 3}
+    return worker.answer("write", arguments | changes)
+
+
+def append(worker, request="append", **changes):
+    arguments = {"block_size": BLOCK_SIZE, "sync_bytes": NO_SYNC, "size": SIZE, "seed": 3}
+    return worker.answer(request, arguments | changes)
+
+
+def test_in_order_and_at_random_touch_every_block_once(worker, written):
+    write(worker)
+    in_order = [position for _, position in written]
+    written.clear()
+    write(worker, order=AT_RANDOM)
+    at_random = [position for _, position in written]
+    assert in_order == list(range(0, SIZE, BLOCK_SIZE))
     assert sorted(at_random) == in_order
     assert at_random != in_order
 
 
-@pytest.mark.parametrize(("sync_bytes", "count"), [(NO_SYNC, 0), (SYNC_AT_END, 1), (16 << 10, 4), (SIZE * 2, 1)])
-def test_the_sync_policy_is_kept(sync_bytes, count, worker, syncs):
-    worker._write_blocks(range(0, SIZE, 4096), 4096, sync_bytes)
-    assert len(syncs) == count
+def test_a_part_of_the_file_is_its_beginning_or_spread_over_all_of_it(worker, written):
+    assert write(worker, size=SIZE // 4)["moved_bytes"] == SIZE // 4
+    assert [position for _, position in written] == list(range(0, SIZE // 4, BLOCK_SIZE))
+    written.clear()
+    write(worker, order=AT_RANDOM, size=SIZE // 4)
+    positions = [position for _, position in written]
+    assert len(set(positions)) == SIZE // 4 // BLOCK_SIZE
+    assert max(positions) >= SIZE // 4
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 16])
+def test_partitions_are_appended_to_in_turns(worker, written, partitions):
+    assert append(worker, partitions=partitions)["moved_bytes"] == SIZE
+    files = [fd for fd, _ in written]
+    assert len(set(files)) == partitions
+    assert files == files[:partitions] * (len(files) // partitions)
+    for fd in set(files):
+        assert [at for one, at in written if one == fd] == list(range(0, SIZE // partitions, BLOCK_SIZE))
+
+
+def test_new_files_are_gone_afterwards_also_after_an_error(worker, disk_directory, monkeypatch):
+    append(worker, partitions=4)
+    append(worker, "log")
+    monkeypatch.setattr(io_worker, "write_blocks", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        append(worker, partitions=4)
+    assert [path.name for path in disk_directory.iterdir()] == ["data.log"]
+
+
+@pytest.mark.parametrize(("sync_bytes", "flushes"), [(NO_SYNC, 0), (2 * BLOCK_SIZE, 8), (3 * BLOCK_SIZE, 6)])
+def test_the_log_gets_as_many_batches_and_is_flushed_as_often(worker, monkeypatch, sync_bytes, flushes):
+    calls, real = [], io_worker.Log.flush
+    monkeypatch.setattr(io_worker.Log, "flush", lambda log: (calls.append(log), real(log))[1])
+    answer = append(worker, "log", sync_bytes=sync_bytes)
+    assert answer["moved_bytes"] == answer["planned_bytes"] == pytest.approx(SIZE, rel=0.01)
+    assert len(calls) == flushes
 
 
 def test_a_cold_read_that_cannot_be_checked_is_refused(worker, monkeypatch):
     monkeypatch.setattr(io_worker, "make_cold", lambda fd: Unavailable("no cachestat"))
     with pytest.raises(KfastError, match="coldness cannot be checked: no cachestat"):
-        worker.answer("read", {"block_size": 4096, "is_sequential": True, "is_cold": True, "seed": 0})
+        read(worker, cache=COLD)
 
 
-def test_an_answer_holds_the_counters_around_the_work(worker):
-    answer = worker.answer("read", {"block_size": 4096, "is_sequential": False, "is_cold": False, "seed": 0})
-    assert answer["moved_bytes"] == SIZE
-    assert answer["usage"]["end_ns"] > answer["usage"]["start_ns"]
-    assert set(answer) == {"moved_bytes", "usage", "device", "io", "residency_before", "residency_after"}
+def test_a_file_that_stays_in_the_page_cache_is_not_called_cold(worker, monkeypatch):
+    monkeypatch.setattr(io_worker, "make_cold", io_worker.make_warm)
+    with pytest.raises(KfastError, match=r"not cold after all|coldness cannot be checked"):
+        read(worker, cache=COLD)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_every_block_is_read_by_one_thread_or_by_many(worker, threads):
+    answer = read(worker, order=AT_RANDOM, threads=threads)
+    assert answer["moved_bytes"] == answer["planned_bytes"] == SIZE
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="posix_fadvise(2) is not offered here")
+def test_readahead_is_advised_before_each_read(worker, monkeypatch):
+    advised, real = [], os.posix_fadvise
+    monkeypatch.setattr(os, "posix_fadvise", lambda *words: (advised.append(words[-1]), real(*words))[1])
+    read(worker, advice="random")
+    read(worker)
+    assert advised == [os.POSIX_FADV_RANDOM, os.POSIX_FADV_NORMAL]
+
+
+def test_an_answer_holds_the_counters_and_what_was_cached(worker):
+    assert set(read(worker)) == {
+        "moved_bytes", "planned_bytes", "usage", "device", "process", "residency_before", "residency_after"
+    }  # fmt: skip
 
 
 def test_other_questions_are_refused(worker):

@@ -12,8 +12,8 @@ def is_fast(request, monkeypatch):
 
 
 def test_smoke_runs_and_only_they_are_marked_so(is_fast):
-    runs = [plans.zero_copy_experiment(1), plans.working_set_experiment(1)]
-    assert {run.options.is_smoke for run in runs} == {plans.sequential_experiment(1).is_smoke} == {is_fast}
+    runs = [plans.zero_copy_experiment(1), plans.working_set_experiment(1), plans.sequential_experiment(1)]
+    assert {run.options.is_smoke for run in runs} == {is_fast}
     assert all(run.plan.block_count >= 20 for run in runs) != is_fast
 
 
@@ -34,9 +34,15 @@ def test_each_run_of_the_working_sets_goes_through_the_larger_one(is_fast):
 
 
 def test_the_slider_measures_one_cold_pair():
-    experiment = plans.block_size_experiment(4096, 1)
-    assert [(arm.operation, arm.is_sequential, arm.is_cold) for arm in experiment.arms] == [
-        ("read", True, True),
-        ("read", False, True),
+    run = plans.block_size_experiment(4096, 1)
+    assert [(arm["operation"], arm["order"], arm["cache"]) for arm in run.plan.arms] == [
+        ("read", "in order", "cold"),
+        ("read", "at random", "cold"),
     ]
-    assert experiment.block_count == 1
+    assert run.plan.run_count == 2
+
+
+def test_the_order_of_a_file_is_measured_in_full_or_as_a_smoke_run(is_fast):
+    run = plans.sequential_experiment(1)
+    assert run.options.is_smoke == is_fast
+    assert (run.plan.block_count >= 20) != is_fast

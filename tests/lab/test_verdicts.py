@@ -6,7 +6,8 @@ from kfast.lab import verdicts
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
 from kfast.lab.copy_cost import copy_arm
-from kfast.lab.io_experiment import IoArm
+from kfast.lab.experiment import Arm
+from kfast.lab.io_experiment import ORDERS, read_arm, write_arm
 from kfast.lab.unavailable import Unavailable
 
 
@@ -64,9 +65,13 @@ def test_only_fetching_is_zero_copy():
     assert not verdicts.only_fetching_is_zero_copy([replace(produced, copied_bytes=100), fetched])
 
 
-IN_ORDER, AT_RANDOM = (IoArm("read", is_sequential, 4096, is_cold=True) for is_sequential in (True, False))
-SYNCED = IoArm("write", True, 4096, sync_bytes=-1)
+IN_ORDER, AT_RANDOM = (read_arm(order, 4096) for order in ORDERS)
+SYNCED = write_arm(ORDERS[0], 4096, sync_bytes=-1)
 SPEEDS = {IN_ORDER: [1000.0], AT_RANDOM: [100.0], SYNCED: [500.0]}
+
+
+def with_values(run, **values):
+    return replace(run, measurement=replace(run.measurement, values={**run.measurement.values, **values}))
 
 
 def test_io_results(io_result):
@@ -81,14 +86,45 @@ def test_what_must_not_be_in_io_results(io_result):
     result = io_result(SPEEDS, {IN_ORDER: 200.0, AT_RANDOM: 200.0})
     assert not verdicts.random_asks_more_often(result)
     read, _, written = result.runs
-    assert not verdicts.moved_the_same([read, replace(read, moved_bytes=1)])
-    assert not verdicts.moved_the_same([replace(read, moved_bytes=0)])
-    warm = replace(read, residency_before={"cached_pages": 1, "page_count": 16})
+    assert not verdicts.moved_the_same([read, with_values(read, moved_bytes=1)])
+    assert not verdicts.moved_the_same([with_values(read, moved_bytes=0)])
+    warm = with_values(read, cached_share_before=0.1)
     assert not verdicts.cold_was_cold(replace(result, runs=[warm]))
-    dirty = replace(written, residency_after={"dirty_pages": 1, "page_count": 16})
+    dirty = with_values(written, dirty_share_after=0.1)
     assert not verdicts.sync_left_nothing_dirty(replace(result, runs=[dirty]))
 
 
 def test_what_cannot_be_counted_is_left_out(io_result):
-    result = io_result(SPEEDS, dict.fromkeys(SPEEDS, "unavailable: no block device"))
+    result = io_result(SPEEDS, dict.fromkeys(SPEEDS, Unavailable("no block device")))
     assert verdicts.random_asks_more_often(result)
+
+
+SMALL, LARGE = Arm.of("small", size=1), Arm.of("large", size=1000, codec="zstd")
+
+
+def test_every_arm_has_to_be_run_in_every_block(fake_result):
+    whole = fake_result({SMALL: [1.0, 1.0], LARGE: [2.0, 2.0]})
+    assert verdicts.ran_every_arm(whole)
+    assert not verdicts.ran_every_arm(replace(whole, runs=whole.runs[1:]))
+    skipped = replace(whole, runs=whole.runs_of(SMALL), skipped=((LARGE, Unavailable("not here")),))
+    assert verdicts.ran_every_arm(skipped)
+    assert not verdicts.ran_every_arm(replace(whole, runs=()))
+
+
+def test_a_run_in_which_nothing_moved_is_found(fake_result):
+    assert verdicts.moved_something(fake_result({SMALL: [1.0, 2.0]}), "records_per_s")
+    assert not verdicts.moved_something(fake_result({SMALL: [1.0, 0.0]}), "records_per_s")
+    assert not verdicts.moved_something(fake_result({SMALL: [Unavailable("none")]}), "records_per_s")
+
+
+def test_medians_of_what_is_counted_are_compared(fake_result):
+    result = fake_result({SMALL: [1.0, 2.0], LARGE: [2.0, 3.0]})
+    assert verdicts.is_larger(result, "records_per_s", LARGE, SMALL)
+    assert not verdicts.is_larger(result, "records_per_s", SMALL, LARGE)
+    assert not verdicts.is_larger(fake_result({SMALL: [1.0]}), "records_per_s", LARGE, SMALL)
+
+
+def test_a_smoke_run_is_no_evidence(fake_result):
+    assert verdicts.is_evidence([fake_result({SMALL: [1.0]})])
+    assert not verdicts.is_evidence([fake_result({SMALL: [1.0]}), fake_result({SMALL: [1.0]}, is_smoke=True)])
+    assert not verdicts.is_evidence([])

@@ -2,9 +2,10 @@ import threading
 
 import pytest
 
-from kfast.lab.io_experiment import IoArm, IoRun
+from kfast.lab.experiment import Measurement
+from kfast.lab.experiment_result import Run
+from kfast.lab.io_experiment import ORDERS, read_arm
 from kfast.lab.unavailable import Unavailable
-from kfast.lab.usage import UsageInterval
 from kfast.viz import block_size_explorer
 from kfast.viz.block_size_explorer import NOTHING_YET, BlockSizeExplorer, pair_sentence
 from kfast.viz.live import LiveRunError
@@ -31,16 +32,15 @@ class FakeExperiment:
             assert self.gate.wait(WAIT_S)
         if self.error is not None:
             raise self.error
-        yield [] if self.skips else [self._run(True, 0.5), self._run(False, 1.0)]
+        yield [] if self.skips else [self._run(*run) for run in zip(ORDERS, (2e9, 1e9), (0.0, 100.0), strict=True)]
 
     def result(self, runs):
         return type("Result", (), {"skipped": ((None, REASON),) if self.skips else ()})
 
-    def _run(self, is_sequential, elapsed_s):
-        arm = IoArm("read", is_sequential, self.block_size, is_cold=True)
-        usage = UsageInterval(0.1, 0.0, 0, 0, 0, 0, int(elapsed_s * 1e9))
-        requests = {"read_requests": 0 if is_sequential else 100}
-        return IoRun(0, arm, 1_000_000_000, usage, requests, {}, {}, {}, Unavailable("made up"))
+    def _run(self, order, bytes_per_s, requests):
+        values = {"bytes_per_s": bytes_per_s, "device_requests_per_mib": requests}
+        measurement = Measurement(1.0, {"worker": 0.1}, values, "disk")
+        return Run(0, read_arm(order, self.block_size), measurement, Unavailable("made up"))
 
 
 @pytest.fixture

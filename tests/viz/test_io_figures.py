@@ -2,18 +2,23 @@ from dataclasses import replace
 
 import pytest
 
-from kfast.lab.io_experiment import IoExperiment, io_arms
-from kfast.lab.plans import SYNC_POLICIES
+from kfast.lab.experiment import Options
+from kfast.lab.experiment_run import ExperimentRun
+from kfast.lab.io_experiment import IO_ORDER, io_arms, io_plan
+from kfast.lab.io_worker import WARM
 from kfast.lab.prediction import SMOKE
+from kfast.lab.unavailable import Unavailable
 from kfast.viz import io_figures
 
 BLOCK_SIZES = (16 << 10, 64 << 10)
+FILE_SIZE = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def smoke():
-    arms = io_arms(BLOCK_SIZES, temperatures=(False,), sync_policies=SYNC_POLICIES)
-    return IoExperiment(arms, block_count=3, file_size=1 << 20, is_smoke=True).run()
+    arms = io_arms(BLOCK_SIZES, (WARM,), file_size=FILE_SIZE)
+    experiment = replace(IO_ORDER, plan=lambda options: io_plan(options, arms, [], FILE_SIZE, 0.05, {}))
+    return ExperimentRun(experiment, Options(is_smoke=True, block_count=3)).run()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,10 @@ def test_reads_that_were_skipped_leave_a_picture_that_says_so(result):
 
 
 def test_requests_that_are_not_counted_say_why(result):
-    runs = [replace(run, device="unavailable: overlay shows no block device") for run in result.runs]
+    missing = {"device_requests_per_mib": Unavailable("overlay shows no block device")}
+    runs = [
+        replace(run, measurement=replace(run.measurement, values={**run.measurement.values, **missing}))
+        for run in result.runs
+    ]
     shown = io_figures.draw_reads(replace(result, runs=runs), "warm")
     assert "overlay shows no block device" in texts(shown)

@@ -1,0 +1,73 @@
+"""What the child of the input/output experiments does to files, and how it counts while it works.
+
+One loop writes for all arms, so that they differ in the places and in nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from kfast.child_process import Json
+from kfast.lab.counters import device_io, difference, process_io
+from kfast.lab.results import as_json
+from kfast.lab.usage import Usage, UsageInterval
+
+fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
+NO_SYNC = 0
+SYNC_AT_END = -1
+
+Place = tuple[int, int]
+"""A file's descriptor and a position in it."""
+
+
+def counted(path: str, work: Callable[[], int]) -> Json:
+    """Do the work, which returns how many bytes it moved, and say what it took of the processor and of the device."""
+    device, process = device_io(path), process_io(os.getpid())
+    start = Usage.now()
+    moved = work()
+    usage = UsageInterval.since(start)
+    return {
+        "moved_bytes": moved,
+        "usage": usage.to_json(),
+        "device": as_json(difference(device_io(path), device)),
+        "process": as_json(difference(process_io(os.getpid()), process)),
+    }
+
+
+def read_blocks(fd: int, positions: Sequence[int], block_size: int) -> int:
+    """Read a block at each position, one after the other, into one buffer."""
+    moved, buffers = 0, [bytearray(block_size)]
+    for position in positions:
+        moved += os.preadv(fd, buffers, position)
+    return moved
+
+
+def read_blocks_at_once(fd: int, positions: Sequence[int], block_size: int, threads: int) -> int:
+    """The same by so many threads, each with its share of the positions. os.preadv lets the others go on."""
+    with ThreadPoolExecutor(threads) as pool:
+        shares = [positions[first::threads] for first in range(threads)]
+        return sum(pool.map(lambda share: read_blocks(fd, share, block_size), shares))
+
+
+def write_blocks(places: Sequence[Place], block: bytes, sync_bytes: int) -> int:
+    """Write `block` to each place. Each time `sync_bytes` more are written, the files they went to are synced."""
+    moved = unsynced_bytes = 0
+    unsynced: set[int] = set()
+    for fd, position in places:
+        moved += os.pwrite(fd, block, position)
+        unsynced.add(fd)
+        unsynced_bytes += len(block)
+        if 0 < sync_bytes <= unsynced_bytes:
+            _sync(unsynced)
+            unsynced_bytes = 0
+    if sync_bytes != NO_SYNC:
+        _sync(unsynced)
+    return moved
+
+
+def _sync(descriptors: set[int]) -> None:
+    for fd in descriptors:
+        fdatasync(fd)
+    descriptors.clear()
