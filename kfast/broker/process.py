@@ -14,6 +14,7 @@ from kfast.child_process import ChildProcess, Json, run_child
 class BrokerProcess:
     """A `Broker` in a child process; the arguments are the broker's own. Ready when the constructor returns.
 
+    `module` is what the child runs: an experiment has one that exchanges a part of the broker.
     Raises ChildError with the broker's words when it cannot start. Close it with `stop` or by leaving a `with` block.
     """
 
@@ -24,6 +25,7 @@ class BrokerProcess:
         listen: str = "127.0.0.1:0",
         copy_mode: str | None = None,
         config: Mapping[str, str] | None = None,
+        module: str = "kfast.broker.process",
     ) -> None:
         settings = {
             "data_dir": None if data_dir is None else str(data_dir),
@@ -31,7 +33,7 @@ class BrokerProcess:
             "copy_mode": copy_mode,
             "config": dict(config or {}),
         }
-        self._child = ChildProcess("kfast.broker.process", settings)
+        self._child = ChildProcess(module, settings)
         self.bootstrap_servers: str = self._child.ready["bootstrap_servers"]
         self.ssl_ca_location: str | None = self._child.ready["ssl_ca_location"]
 
@@ -61,7 +63,7 @@ class BrokerProcess:
         return f"BrokerProcess({self.bootstrap_servers!r})"
 
 
-class _BrokerService:
+class BrokerService:
     """The child's side: answers `metrics` and `set`."""
 
     def __init__(self, settings: Json) -> None:
@@ -86,4 +88,4 @@ class _BrokerService:
 
 
 if __name__ == "__main__":
-    run_child(_BrokerService)
+    run_child(BrokerService)

@@ -139,7 +139,7 @@ class LogManager:
         directory.mkdir(exist_ok=True)
         if known_id != topic_id:
             write_partition_metadata(directory, topic_id)
-        return Log.open(
+        return self.log_type(topic).open(
             directory,
             config or self._default_config,
             clock=self._clock,
@@ -149,6 +149,10 @@ class LogManager:
             log_start_offset=self._known_log_start_offsets.get((topic, partition), 0),
             was_clean=self._was_clean,
         )
+
+    def log_type(self, topic: str) -> type[Log]:
+        """The kind of log that a topic's partitions are; an experiment's manager says another."""
+        return Log
 
     def delete(self, topic: str, partition: int) -> None:
         """Close a partition's log, move its directory away at once, remove it later. One without either is passed over.
