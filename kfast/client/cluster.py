@@ -11,7 +11,7 @@ from uuid import UUID
 
 from kfast.client.connection import ClientConnection, parse_bootstrap_servers
 from kfast.client.counters import LoadError
-from kfast.errors import KfastError, TopicAlreadyExistsError
+from kfast.errors import KfastError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from kfast.wire.api_versions import ApiKey
 
 EARLIEST_TIMESTAMP = -2
@@ -97,6 +97,16 @@ def create_topic(
     result = response.topics[0]
     if result.error_code not in (0, TopicAlreadyExistsError.error_code):
         raise LoadError(f"topic {topic} was not made: {error_name(result.error_code)}: {result.error_message}")
+
+
+def delete_topic(bootstrap_servers: str, topic: str, *, ssl_ca_location: str | None = None) -> None:
+    """Delete a topic and what it holds; one that is not there is passed over."""
+    wanted = {"name": topic, "topic_id": None}
+    with connect(bootstrap_servers, ssl_ca_location=ssl_ca_location) as connection:
+        response = ask(connection, ApiKey.DELETE_TOPICS, topics=[wanted], timeout=REQUEST_TIMEOUT)
+    result = response.responses[0]
+    if result.error_code not in (0, UnknownTopicOrPartitionError.error_code):
+        raise LoadError(f"topic {topic} was not deleted: {error_name(result.error_code)}: {result.error_message}")
 
 
 def alter_config(

@@ -29,7 +29,12 @@ LINGER_MS = 5
 
 MAX_BATCH_SIZE = 64 << 20
 CONSUME_AT_ONCE = 1000
-CONSUME_TIMEOUT_S = 0.2
+CONSUME_TIMEOUT_S = {"loop": 0.2, "stop": 0.2, "wait": 0.01}
+"""By what happens at the end of the log: who follows a slow producer counts what came soon, not five times a second."""
+
+MAX_WAIT_MS = 500
+"""librdkafka's own fetch.wait.max.ms."""
+
 FLUSH_TIMEOUT_S = 10.0
 
 
@@ -157,9 +162,10 @@ class ConfluentProduceLoad:
 
 
 class ConfluentConsumeLoad:
-    """Consumes one partition from its start through librdkafka, without a group; `at_end` as for the raw load.
+    """Consumes one partition from its start through librdkafka, without a group.
 
-    `bytes` are those of the values, `requests` the calls that returned records.
+    `at_end` and `max_wait_ms` are as for the raw load. `bytes` are those of the values, `requests` the calls that
+    returned records.
     """
 
     def __init__(
@@ -171,10 +177,11 @@ class ConfluentConsumeLoad:
         fetch_bytes: int = 1 << 20,
         at_end: str = "loop",
         record_count: int | None = None,
+        max_wait_ms: int = MAX_WAIT_MS,
         ssl_ca_location: str | None = None,
     ) -> None:
-        if at_end not in ("loop", "wait", "stop"):
-            raise ValueError(f"at_end is one of loop, wait, stop, not {at_end!r}")
+        if at_end not in CONSUME_TIMEOUT_S:
+            raise ValueError(f"at_end is one of {', '.join(CONSUME_TIMEOUT_S)}, not {at_end!r}")
         self.counters = LoadCounters()
         self._topic = topic
         self._partition = partition
@@ -189,7 +196,8 @@ class ConfluentConsumeLoad:
             "group.id": "kfast-load",  # librdkafka wants one even where partitions are assigned by hand
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
+            "enable.partition.eof": at_end != "wait",
+            "fetch.wait.max.ms": max_wait_ms,
             "allow.auto.create.topics": True,
             # When its queue is full librdkafka stops fetching for a second by default, and nothing is measured then.
             "fetch.queue.backoff.ms": 1,
@@ -245,7 +253,7 @@ class ConfluentConsumeLoad:
 
     def _consume(self, consumer: Any) -> None:
         asked_ns = time.monotonic_ns()
-        messages = consumer.consume(CONSUME_AT_ONCE, CONSUME_TIMEOUT_S)
+        messages = consumer.consume(CONSUME_AT_ONCE, CONSUME_TIMEOUT_S[self._at_end])
         counters = self.counters
         self._is_at_end = False
         for message in messages:

@@ -30,8 +30,9 @@ class ConsumeLoad:
     At the end of the log it goes back to the start (`loop`, the re-read workload), waits for more (`wait`), or is done
     (`stop`); it is done as well after `record_count` records. Records are counted by their offsets. `verify` checks the
     checksum of every batch, and that each begins where the one before ended: with it, a log that was not compacted and
-    recv_into, `bytes` and `records` are proof that nothing was lost or changed on the way. `ssl_ca_location` is
-    that of `ClientConnection`.
+    recv_into, `bytes` and `records` are proof that nothing was lost or changed on the way. The broker may wait up to
+    `max_wait_ms` for the first byte; with 0 the end of the log is answered at once, and asked for again.
+    `ssl_ca_location` is that of `ClientConnection`.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ConsumeLoad:
         at_end: str = "loop",
         verify: bool = False,
         record_count: int | None = None,
+        max_wait_ms: int = MAX_WAIT_MS,
         ssl_ca_location: str | None = None,
     ) -> None:
         for name, value, known in (("receive", receive, RECEIVE_WAYS), ("at_end", at_end, AT_END)):
@@ -62,6 +64,7 @@ class ConsumeLoad:
         self._at_end = at_end
         self._verify = verify
         self._record_count = record_count
+        self._max_wait_ms = max_wait_ms
         self._is_stopping = False
         self._is_at_end = False
         leader = connect_to_leader(bootstrap_servers, topic, partition, ssl_ca_location=ssl_ca_location)
@@ -128,7 +131,7 @@ class ConsumeLoad:
         fetch_bytes = self._fetch_bytes
         partition = FetchPartition(self._partition, self.next_offset, fetch_bytes)
         topic = FetchTopic(self._topic, self._topic_id, [partition])
-        request = FetchRequest(MAX_WAIT_MS, 1, fetch_bytes, _READ_UNCOMMITTED, *_NO_SESSION, [topic])
+        request = FetchRequest(self._max_wait_ms, 1, fetch_bytes, _READ_UNCOMMITTED, *_NO_SESSION, [topic])
         self._asked = self._connection.next_correlation_id()
         self._connection.socket.sendall(
             write_fetch_request(self._version, self._asked, self._connection.client_id, request)

@@ -13,6 +13,7 @@ from kfast.client.cluster import (
     connect,
     connect_to_leader,
     create_topic,
+    delete_topic,
     error_name,
     offset_at,
 )
@@ -76,3 +77,9 @@ def test_the_offsets_at_both_ends(broker: Broker, topic: str) -> None:
 @pytest.mark.parametrize(("code", "text"), [(10, "error 10 (RecordTooLarge)"), (-1, "error -1"), (999, "error 999")])
 def test_errors_have_names(code: int, text: str) -> None:
     assert error_name(code) == text
+
+
+def test_a_topic_is_deleted_once_and_missed_without_a_word(broker: Broker, topic: str) -> None:
+    delete_topic(broker.bootstrap_servers, topic)
+    assert topic not in broker.metadata.image.topics
+    delete_topic(broker.bootstrap_servers, topic)

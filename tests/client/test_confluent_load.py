@@ -77,3 +77,16 @@ def test_a_consumer_can_be_told_to_fetch_more_at_once(broker: Broker, topic: str
     assert consumer.counters.records == 100
     with pytest.raises(ValueError, match="not receive"):
         consumer.set("receive", "discard")
+
+
+@pytest.mark.parametrize("max_wait_ms", [0, 500])
+def test_a_consumer_that_follows_gets_what_comes_later(broker: Broker, topic: str, max_wait_ms: int) -> None:
+    ConfluentProduceLoad(broker.bootstrap_servers, topic, record_count=10).run()
+    consumer = ConfluentConsumeLoad(
+        broker.bootstrap_servers, topic, at_end="wait", max_wait_ms=max_wait_ms, record_count=20
+    )
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    ConfluentProduceLoad(broker.bootstrap_servers, topic, record_count=10).run()
+    thread.join()
+    assert (consumer.counters.records, consumer.counters.loops) == (20, 0)

@@ -159,3 +159,14 @@ def test_an_error_of_the_broker_is_told(broker: Broker, topic: str) -> None:
     broker.metadata.delete_topic(topic)
     with pytest.raises(LoadError, match=f"{topic}-0"):
         load.run()
+
+
+def test_without_a_long_poll_the_end_is_asked_for_again_and_again(broker: Broker, topic: str) -> None:
+    load = ConsumeLoad(broker.bootstrap_servers, topic, at_end="wait", max_wait_ms=0, record_count=5)
+    thread = threading.Thread(target=load.run)
+    thread.start()
+    while load.counters.requests < 20:  # not one of which would be answered, were it waited for a record
+        pass
+    fill(broker, topic, (5, 5, 10))
+    thread.join()
+    assert load.counters.records == 5
