@@ -9,6 +9,7 @@
 The log lies in a `LabDirectory` on a real file system. Retention holds it to a quarter of what may be put there and is
 checked four times a second, so that two minutes at full speed cannot fill the disk. Segments that go that early may
 never have been written to the device at all: their pages were dropped while dirty. Device figures show what was.
+A full segment is flushed, so with large ones (`segment_bytes`) the device rests.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from typing import Any, Final, Self
 
 from kfast.broker.process import BrokerProcess
 from kfast.child_process import ChildError, ChildProcess, Json
-from kfast.client.cluster import TOPIC_RESOURCE, alter_config, create_topic
+from kfast.client.cluster import TOPIC_RESOURCE, alter_config, create_topic, delete_topic
 from kfast.lab.counters import device_io, machine_cpu, memory_state
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.sample import BROKER, Sample
+from kfast.lab.scattered_broker import SCATTERED_BROKER
 from kfast.lab.unavailable import Unavailable
 from kfast.lab.workload_settings import (
     FLUSH_POLICIES,
     MAX_BATCH_SIZE,
     PRODUCER,
     ClientPlan,
+    WorkloadError,
     WorkloadSettings,
     client_plans,
 )
@@ -42,6 +45,7 @@ from kfast.lab.workload_settings import (
 logger = logging.getLogger(__name__)
 
 TOPIC: Final = "workload"
+BROKER_MODULES: Final = {"log": "kfast.broker.process", "scattered": SCATTERED_BROKER}
 SEGMENT_BYTES: Final = 64 << 20
 RETENTION_CHECK_MS: Final = 250
 PREFILL_BYTES: Final = 128 << 20
@@ -54,9 +58,9 @@ _POLL_S: Final = 0.02
 class Client:
     """One running client process and the plan it follows."""
 
-    def __init__(self, bootstrap_servers: str, plan: ClientPlan) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, plan: ClientPlan) -> None:
         self.plan = plan
-        where = {"bootstrap_servers": bootstrap_servers, "topic": TOPIC}
+        where = {"bootstrap_servers": bootstrap_servers, "topic": topic}
         settings = {"kind": plan.kind, **where, **plan.fixed, **plan.changeable}
         self._child = ChildProcess("kfast.client.load", settings)
 
@@ -90,18 +94,25 @@ class Workload:
     """
 
     def __init__(
-        self, settings: WorkloadSettings | None = None, *, parent: str | os.PathLike[str] | None = None
+        self,
+        settings: WorkloadSettings | None = None,
+        *,
+        parent: str | os.PathLike[str] | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._lock = threading.Lock()
         self._settings = settings or WorkloadSettings()
         self._clients: dict[str, Client] = {}
+        self._segment_bytes = segment_bytes
+        self._topic, self._topic_count = TOPIC, 1
         self._ended: Counter[str] = Counter()
         self._ended_cpu_s: dict[str, float] = {}
         self._broker: BrokerProcess | None = None
         self._directory = LabDirectory(parent)
         try:
             self._broker = self._start_broker()
-            self._prefill()
+            if self._settings.workload not in ("follow", "idle"):
+                self._prefill()
             self._follow(client_plans(self._settings))
         except BaseException:
             self.stop()
@@ -134,14 +145,28 @@ class Workload:
         """
         with self._lock:
             settings = self._settings.changed(changes)
+            if settings.layout != self._settings.layout:
+                raise WorkloadError(f"a running broker's layout stays {self._settings.layout}")
             broker = self._running_broker
             if settings.copy_mode != self._settings.copy_mode:
                 broker.set("kfast.copy.mode", settings.copy_mode)
             if settings.flush != self._settings.flush:
                 messages = str(FLUSH_POLICIES[settings.flush])
-                alter_config(broker.bootstrap_servers, TOPIC_RESOURCE, TOPIC, "flush.messages", messages)
+                alter_config(broker.bootstrap_servers, TOPIC_RESOURCE, self._topic, "flush.messages", messages)
             self._follow(client_plans(settings))
             self._settings = settings
+
+    def renew_topic(self) -> None:
+        """Go on with an empty topic: what the one before holds is dropped, also what would still be written back.
+
+        Raises WorkloadError while clients run.
+        """
+        with self._lock:
+            if self._clients:
+                raise WorkloadError(f"{', '.join(self._clients)} use the topic: stop them first (workload=idle)")
+            delete_topic(self.bootstrap_servers, self._topic)
+            self._topic, self._topic_count = f"{TOPIC}-{self._topic_count}", self._topic_count + 1
+            self._create_topic(self._running_broker)
 
     def sample(self) -> Sample:
         """What was counted since the start. Raises ChildError if a process failed."""
@@ -182,25 +207,29 @@ class Workload:
             self._directory.path,
             copy_mode=self._settings.copy_mode,
             config={"log.retention.check.interval.ms": str(RETENTION_CHECK_MS)},
+            module=BROKER_MODULES[self._settings.layout],
         )
-        limits = {
-            "retention.bytes": str(self._directory.limit_bytes // 4),
-            "segment.bytes": str(SEGMENT_BYTES),
-            "file.delete.delay.ms": "0",
-            "max.message.bytes": str(MAX_BATCH_SIZE),
-            "flush.messages": str(FLUSH_POLICIES[self._settings.flush]),
-        }
         try:
-            create_topic(broker.bootstrap_servers, TOPIC, configs=limits)
+            self._create_topic(broker)
         except BaseException:
             broker.stop()
             raise
         return broker
 
+    def _create_topic(self, broker: BrokerProcess) -> None:
+        limits = {
+            "retention.bytes": str(self._directory.limit_bytes // 4),
+            "segment.bytes": str(self._segment_bytes),
+            "file.delete.delay.ms": "0",
+            "max.message.bytes": str(MAX_BATCH_SIZE),
+            "flush.messages": str(FLUSH_POLICIES[self._settings.flush]),
+        }
+        create_topic(broker.bootstrap_servers, self._topic, configs=limits)
+
     def _prefill(self) -> None:
         """Produce something to read, with a raw client: it is fast, and its batches are those of the settings."""
         plans = client_plans(self._settings.changed({"workload": "produce", "client": "raw"}))
-        producer = Client(self.bootstrap_servers, plans[PRODUCER])
+        producer = Client(self.bootstrap_servers, self._topic, plans[PRODUCER])
         try:
             deadline = time.monotonic() + PREFILL_S
             while producer.metrics()["bytes"] < PREFILL_BYTES and time.monotonic() < deadline:
@@ -223,7 +252,9 @@ class Workload:
         if not plans:
             return
         with ThreadPoolExecutor(len(plans)) as pool:
-            starts = {name: pool.submit(Client, self.bootstrap_servers, plan) for name, plan in plans.items()}
+            starts = {
+                name: pool.submit(Client, self.bootstrap_servers, self._topic, plan) for name, plan in plans.items()
+            }
         failures = [start.exception() for start in starts.values()]
         self._clients |= {name: start.result() for name, start in starts.items() if start.exception() is None}
         for failure in filter(None, failures):

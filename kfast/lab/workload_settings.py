@@ -9,12 +9,13 @@ from typing import Any, Final
 from kfast.errors import KfastError
 from kfast.transfer.modes import COPY_MODES
 
-WORKLOADS: Final = ("produce", "reread", "both")
+WORKLOADS: Final = ("produce", "reread", "both", "follow", "idle")
 CLIENTS: Final = ("raw", "confluent")
 COMPRESSIONS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 FLUSH_POLICIES: Final = {"never": 2**63 - 1, "batch": 1}
 """flush.messages for each: left to the kernel, as Kafka does by default, or fsync before a batch is acknowledged."""
 
+LAYOUTS: Final = ("log", "scattered")
 RECEIVE_WAYS: Final = ("recv_into", "discard")
 MAX_BATCH_SIZE: Final = 32 << 20
 RECORD_OVERHEAD: Final = 16
@@ -29,9 +30,11 @@ class WorkloadError(KfastError, ValueError):
 class WorkloadSettings:
     """One workload. Raises WorkloadError for what cannot be.
 
-    `workload`: produce; reread, in which consumers read the log again and again; both. `client`: raw, whose figures are
-    the broker's, or confluent (librdkafka). `flush`: never or batch. `receive` and `verify` are those of raw consumers:
-    discard drops the bytes in the kernel, verify checks every batch.
+    `workload`: produce; reread, in which consumers read the log again and again; both; follow, in which consumers wait
+    at its end for what the producer sends; idle, without clients. `client`: raw, whose figures are the broker's, or
+    confluent (librdkafka). `flush`: never or batch. `receive` and `verify` are those of raw consumers: discard drops
+    the bytes in the kernel, verify checks every batch. Without `long_polls` consumers ask at the end of the log again
+    and again. `layout` scattered puts each batch somewhere else (`scattered_log`); it is the broker's for life.
     """
 
     batch_records: int = 1024
@@ -45,6 +48,8 @@ class WorkloadSettings:
     flush: str = "never"
     receive: str = "recv_into"
     verify: bool = False
+    long_polls: bool = True
+    layout: str = "log"
 
     def __post_init__(self) -> None:
         choices: dict[str, Any] = {
@@ -54,6 +59,7 @@ class WorkloadSettings:
             "compression": COMPRESSIONS,
             "flush": FLUSH_POLICIES,
             "receive": RECEIVE_WAYS,
+            "layout": LAYOUTS,
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
@@ -93,11 +99,17 @@ def client_plans(settings: WorkloadSettings) -> dict[str, ClientPlan]:
     """The client processes, by name: `producer`, `consumer 1`, `consumer 2`, ..."""
     prefix = "" if settings.client == "raw" else "confluent-"
     plans = {}
-    if settings.workload in ("produce", "both"):
+    if settings.workload in ("produce", "both", "follow"):
         changeable = {name: getattr(settings, name) for name in ("batch_records", "record_size", "compression")}
         plans[PRODUCER] = ClientPlan(f"{prefix}produce", {}, changeable)
-    if settings.workload in ("reread", "both"):
-        fixed = {"receive": settings.receive, "verify": settings.verify} if settings.client == "raw" else {}
-        plan = ClientPlan(f"{prefix}consume", {"at_end": "loop", **fixed}, {"fetch_bytes": settings.fetch_bytes})
+    if settings.workload in ("reread", "both", "follow"):
+        plan = ClientPlan(f"{prefix}consume", _consumer_for_life(settings), {"fetch_bytes": settings.fetch_bytes})
         plans |= {f"consumer {number}": plan for number in range(1, settings.consumer_count + 1)}
     return plans
+
+
+def _consumer_for_life(settings: WorkloadSettings) -> dict[str, Any]:
+    fixed: dict[str, Any] = {"at_end": "wait" if settings.workload == "follow" else "loop"}
+    if settings.client == "raw":
+        fixed |= {"receive": settings.receive, "verify": settings.verify}
+    return fixed if settings.long_polls else fixed | {"max_wait_ms": 0}

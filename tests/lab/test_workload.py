@@ -99,6 +99,33 @@ def test_flushed_batches_leave_nothing_unflushed(workload: Workload) -> None:
     workload.set(flush="never")
 
 
+def test_consumers_that_follow_get_what_is_produced_and_a_new_topic_is_empty(tmp_path: Path) -> None:
+    settings = WorkloadSettings(workload="idle", batch_records=64, verify=True)
+    with Workload(settings, parent=tmp_path) as workload:
+        assert list(workload.pids) == ["broker"]
+        for long_polls in (True, False):
+            before = workload.sample()
+            workload.set(workload="follow", long_polls=long_polls)
+            after = sample_until(workload, grows_past(before, 1))
+            assert after.produced_bytes > before.produced_bytes
+            with pytest.raises(WorkloadError, match="producer, consumer 1 use the topic"):
+                workload.renew_topic()
+            workload.set(workload="idle")
+            done = workload.sample()
+            assert done.consumed_records <= done.produced_records
+            workload.renew_topic()
+            assert workload.sample().unflushed_bytes == 0
+
+
+def test_a_scattered_log_stays_one(tmp_path: Path) -> None:
+    settings = WorkloadSettings(workload="follow", layout="scattered", batch_records=64, verify=True)
+    with Workload(settings, parent=tmp_path) as workload:
+        sample_until(workload, grows_past(workload.sample()))
+        assert list(workload.directory.glob("workload-*/*.slots"))
+        with pytest.raises(WorkloadError, match="layout stays scattered"):
+            workload.set(layout="log")
+
+
 def test_a_setting_that_cannot_be_changes_nothing(workload: Workload) -> None:
     settings = workload.settings
     with pytest.raises(WorkloadError, match="not 'fax'"):
