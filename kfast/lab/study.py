@@ -30,7 +30,7 @@ _RUNNING_LOCK = threading.Lock()
 
 
 class Experiment(Protocol[Run, Result]):
-    """What a study can run: `ExperimentRun`, `IoExperiment`."""
+    """What a study can run: `ExperimentRun`."""
 
     def blocks(self, progress: Progress | None = None) -> Iterator[list[Run]]: ...
 

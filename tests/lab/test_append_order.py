@@ -35,7 +35,7 @@ def result():
         (append_arm(1, SOMETIMES), "append to 1 partition, fdatasync every 64 MiB"),
         (append_arm(1000, EVERY_BATCH), "append to 1,000 partitions, fdatasync every batch"),
         (place_arm(AT_RANDOM, NO_SYNC), "one laid-out file at random, not synced (memory only)"),
-        (log_arm(), "append to 1 partition by kfast's Log, not synced (memory only)"),
+        (log_arm(NO_SYNC), "append to 1 partition by kfast's Log, not synced (memory only)"),
     ],
 )
 def test_an_arm_names_its_sync_policy(arm, words):
@@ -47,7 +47,7 @@ def test_every_layout_is_run_under_every_sync_policy():
     for sync_bytes in SYNC_POLICIES:
         assert all(append_arm(count, sync_bytes) in arms for count in PARTITIONS)
         assert {place_arm(order, sync_bytes) for order in (IN_ORDER, AT_RANDOM)} <= set(arms)
-    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2
+    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2 + 1
     assert arms[-1] == place_arm(IN_ORDER, SOMETIMES).again()
 
 
