@@ -17,7 +17,9 @@ def imported_by(statement: str) -> set[str]:
     return set(json.loads(output))
 
 
-@pytest.mark.parametrize("statement", ["import kfast", "import kfast.cli", "import kfast.broker.serve"])
+@pytest.mark.parametrize(
+    "statement", ["import kfast", "import kfast.cli", "import kfast.broker.serve", "import kfast.lab"]
+)
 def test_what_costs_is_imported_when_it_is_used(statement: str) -> None:
     assert imported_by(statement).isdisjoint(HEAVY)
 
@@ -28,6 +30,16 @@ def test_what_the_package_offers_is_there() -> None:
     assert dir(kfast) == sorted(kfast.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Kafka'"):
         kfast.Kafka  # noqa: B018
+
+
+def test_the_lab_offers_results_without_importing_them_first() -> None:
+    from kfast.lab import load_results
+    from kfast.lab.results import load_results as its_home
+
+    assert load_results is its_home
+    assert not any(name.startswith("kfast.lab.") for name in imported_by("import kfast.lab"))
+    with pytest.raises(AttributeError, match="no attribute 'load_everything'"):
+        kfast.lab.load_everything  # noqa: B018
 
 
 def test_data_is_found_beside_the_package_in_a_checkout() -> None:
