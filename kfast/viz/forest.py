@@ -68,9 +68,7 @@ class ForestPanel:
 
 
 def draw_forest(words: RowWords, panels: Sequence[ForestPanel], is_centered: bool = False) -> Figure:
-    """The panels beside each other on equal axes; all have the rows that `words` names. `is_centered`: 1 is in the
-    middle.
-    """
+    """The panels beside each other, all with the rows that `words` names; `is_centered` puts 1 in the middle of x."""
     columns = [[Column("times [95 % interval]", cells)] if (cells := _cells(panel)) else [] for panel in panels]
     words = replace(words, panels=[Panel(one.title, some) for one, some in zip(panels, columns, strict=True)])
     heights = [10.0 + POINT_PX * max(1, *map(_count, rows)) for rows in zip(*(one.rows for one in panels), strict=True)]

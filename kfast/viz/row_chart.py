@@ -16,21 +16,21 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from kfast.viz import style
 from kfast.viz.measured_text import balanced, shortened, text_width_px, wrapped
-from kfast.viz.size_axis import factor_ticks, number_tick
+from kfast.viz.size_axis import MOST_TICKS, factor_ticks, number_tick
 
 WIDTH_PX = 900
 EDGE_PX = 12
 GAP_PX = 14
+PANEL_GAP_PX = 24
 LABEL_WIDTH_PX = 290  # longer names go on in the next line
 LINE_PX = 16
 TITLE_LINE_PX = 22
 KEY_PX = 24
 HEADS_PX = 24
 ROW_PX = 26
-TICK_PX = 58  # of an axis for each of its ticks, at least
 LAST_TICK_PX = 48  # where nothing stands at the right, for half a tick's label
 AXIS_PX = 54  # ticks and their label
-TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 12.5, 10.0, 9.0
+TITLE_SIZE, TICK_SIZE, LABEL_SIZE, SMALL_SIZE = 12.5, 10.5, 10.0, 9.0
 MARGIN = 1.2  # a factor, beyond the outermost values of a logarithmic axis
 
 
@@ -110,24 +110,28 @@ class RowChart:
         self._draw_key(key_top + KEY_PX // 2, words.key)
         self._say(EDGE_PX, bottom + AXIS_PX, foot, color=style.GREY)
         left = self._draw_labels(labels)
-        width = (WIDTH_PX - EDGE_PX - left) / len(words.panels)
-        edges = [left + width * place for place in range(len(words.panels) + 1)]
+        count = len(words.panels)
+        width = (WIDTH_PX - EDGE_PX - left - PANEL_GAP_PX * (count - 1)) / count
+        starts = [left + (width + PANEL_GAP_PX) * place for place in range(count)]
         self.panels = [
-            self._draw_panel(start, end, heights, panel)
-            for start, end, panel in zip(edges, edges[1:], words.panels, strict=False)
+            self._draw_panel(start, start + width, heights, panel)
+            for start, panel in zip(starts, words.panels, strict=True)
         ]
         self.axes = self.panels[0]
 
     def set_value_axis(self, lowest: float, highest: float, label: str, is_log: bool = True) -> None:
         """Make x hold these values in every panel: logarithmic, or linear from 0."""
+        widest = max("0.05", number_tick(round(highest)), key=len)
+        tick_px = text_width_px(self._sheet, widest, TICK_SIZE) + GAP_PX
         for axes in self.panels:
+            most = max(2, int(axes.bbox.width / tick_px))
             if is_log:
                 axes.set_xscale("log")
                 axes.set_xlim(lowest / MARGIN, highest * MARGIN)
-                axes.set_xticks(factor_ticks(lowest / MARGIN, highest * MARGIN, round(axes.bbox.width / TICK_PX)))
+                axes.set_xticks(factor_ticks(lowest / MARGIN, highest * MARGIN, min(most, MOST_TICKS)))
             else:
                 axes.set_xlim(min(0.0, lowest * 1.05), highest * 1.05 or 1.0)
-                axes.locator_params(axis="x", nbins=6)
+                axes.locator_params(axis="x", nbins=min(most, 6))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number_tick(value)))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel(label, fontsize=LABEL_SIZE)
