@@ -10,12 +10,14 @@ from collections.abc import Collection
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import number
+from kfast.lab.published import ibm_gains
 from kfast.lab.unavailable import Unavailable
 from kfast.record.layout import HEADER_SIZE
 from kfast.transfer.modes import CPU_COPIES
 
 GIB = 1 << 30
 PAYING_SHARE = 0.8
+IBM_LARGEST_BYTES = 1_024_000_000
 SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
 
 
@@ -71,6 +73,17 @@ def batch_size_that_pays(answer: int | None, result: ExperimentResult) -> str:
                 rates[arm["batch_records"]] = rate.median
     expected = min(size for size, rate in rates.items() if rate >= PAYING_SHARE * max(rates.values()))
     return _check(answer, expected, 0.0, f"{rates[expected]:,.0f} of at most {max(rates.values()):,.0f} records/s")
+
+
+def ibm_mean_gain(answer: float | None) -> str:
+    """Which share of the time do the rows of IBM's table save in the mean?"""
+    gains = ibm_gains()
+    return _check(answer, sum(gains) / len(gains), 0.01, "less than the article's text says")
+
+
+def ibm_calls(answer: int | None) -> str:
+    """How many calls of read and write does the table's largest file take, 4,096 bytes at a time?"""
+    return _check(answer, 2 * IBM_LARGEST_BYTES // 4096, 0.0, "one of each for every 4,096 bytes; sendfile takes one")
 
 
 def _check(answer: float | None, expected: float, tolerance: float, why: str) -> str:

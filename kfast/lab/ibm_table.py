@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from kfast.lab.copy_session import SENDER_CPU, THROUGHPUT, CopyLink, measurement
 from kfast.lab.counters import difference, machine_cpu
 from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Measurement, Options, Plan, block_count
+from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.mode_comparison import LABELS
+from kfast.lab.prediction import SMOKE, factor
 from kfast.lab.published import IBM_TABLE_MB_MS
 from kfast.lab.sizes import size_text
+from kfast.lab.unavailable import Unavailable
 
 MB = 1_000_000
 FILE_SIZES = tuple(size * MB for size, _, _ in IBM_TABLE_MB_MS)
@@ -62,7 +66,7 @@ def table_comparisons(file_sizes: Sequence[int]) -> list[Comparison]:
     """read+send over sendfile: time and sender CPU, as published and repaired; the largest file first."""
     return [
         Comparison(
-            f"{size // MB} MB, {form}: {words} of read+send over sendfile",
+            _words(size, form, words),
             measure,
             table_arm(COPYING, size, form),
             table_arm(ZERO_COPY, size, form),
@@ -71,6 +75,48 @@ def table_comparisons(file_sizes: Sequence[int]) -> list[Comparison]:
         for size in sorted(file_sizes, reverse=True)
         for form in (AS_PUBLISHED, REPAIRED)
     ]
+
+
+def _words(file_size: int, form: str, measure: str) -> str:
+    return f"{file_size // MB} MB, {form}: {measure} of read+send over sendfile"
+
+
+def time_ratio(form: str, file_size: int = FILE_SIZES[-1]) -> Comparison:
+    """How many times as long read+send takes for one file."""
+    arms = (table_arm(mode, file_size, form) for mode in (COPYING, ZERO_COPY))
+    return Comparison(_words(file_size, form, "time"), ELAPSED, *arms)
+
+
+def about_time(results: Sequence[ExperimentResult]) -> list[ExperimentResult]:
+    """The same results with no comparison but those of time, which is what the table has."""
+    return [
+        replace(result, comparisons=[one for one in result.comparisons if one.measure == ELAPSED]) for result in results
+    ]
+
+
+def published_ratios() -> dict[str, float]:
+    """What the table says, by the words of the comparison that reproduces it."""
+    return {_words(size * MB, AS_PUBLISHED, "time"): copying / zero for size, copying, zero in IBM_TABLE_MB_MS}
+
+
+def flaw(result: ExperimentResult) -> tuple[Arm, Arm]:
+    """The two arms of the smallest file that the flaw sets apart: read+send in 4 KiB, and in equal chunks."""
+    size = min(arm["file_size"] for arm in result.arms)
+    return table_arm(COPYING, size, AS_PUBLISHED), table_arm(COPYING, size, REPAIRED)
+
+
+def share_sentences(result: ExperimentResult) -> list[str]:
+    """For each file: how much of the factor as published is left when the chunks are equal."""
+    sentences = []
+    for size in sorted({arm["file_size"] for arm in result.arms}):
+        ratios = [result.ratio(time_ratio(form, size)) for form in (AS_PUBLISHED, REPAIRED)]
+        found = [ratio for ratio in ratios if not isinstance(ratio, Unavailable)]
+        if len(found) == 2 and not result.is_smoke:
+            as_published, repaired = found
+            sentences.append(
+                f"{size // MB} MB: {factor(as_published)} as long as published, {factor(repaired)} with equal chunks."
+            )
+    return sentences or [SMOKE]
 
 
 class TableSession:
@@ -137,7 +183,7 @@ IBM_TABLE = Experiment(
     shows="how much of the published gain belongs to the size of a call, and how much to the copies",
     shows_not="what the authors' machine did: theirs had other processors, a JVM, and a cache in an unknown state",
     counter_check=(
-        "nc -lk 127.0.0.1 9000 > /dev/null & time python3 -c \"import socket; "
+        'nc -lk 127.0.0.1 9000 > /dev/null & time python3 -c "import socket; '
         "s = socket.create_connection(('127.0.0.1', 9000)); f = open('file', 'rb', 0); "
         "[s.sendall(b) for b in iter(lambda: f.read(4096), b'')]\" and again with 1 << 20, and with s.sendfile(f)"
     ),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from kfast.lab.experiment import Options
@@ -10,9 +12,15 @@ from kfast.lab.ibm_table import (
     IBM_TABLE,
     MB,
     REPAIRED,
+    about_time,
+    flaw,
+    published_ratios,
+    share_sentences,
     table_arm,
     table_arms,
+    time_ratio,
 )
+from kfast.lab.prediction import SMOKE
 
 
 def test_the_files_are_those_of_the_table():
@@ -52,3 +60,21 @@ def test_calls_are_counted(smoke_result):
     few, many = sorted(calls.values())
     assert few < many
     assert many == 2 * -(-7 * MB // 4096), "a read and a send for each 4 KiB"
+
+
+def test_published_ratios_are_found_by_the_words_of_a_comparison(smoke_result):
+    words = smoke_result.comparisons[0].words
+    assert words == "7 MB, as published: time of read+send over sendfile"
+    assert published_ratios()[words] == 156 / 45
+    assert all(one.measure == ELAPSED for one in about_time([smoke_result])[0].comparisons)
+    assert time_ratio(AS_PUBLISHED, 7 * MB) in smoke_result.comparisons
+
+
+def test_the_flaw_is_the_size_of_a_call(smoke_result):
+    assert [arm["chunk_size"] for arm in flaw(smoke_result)] == [4096, EQUAL_CHUNK_SIZE]
+
+
+def test_a_smoke_run_has_no_shares(smoke_result):
+    assert share_sentences(smoke_result) == [SMOKE]
+    full = replace(smoke_result, is_smoke=False)
+    assert share_sentences(full)[0].startswith("7 MB: ")

@@ -14,6 +14,8 @@ SOLUTIONS = [
     ("**2,097 seconds**", lambda: exercises.random_read_s(2097)),
     ("**1.2 MB**", lambda: exercises.even_block_size(1.2e6)),
     ("**24 a second**", lambda: exercises.random_writes_per_s(24)),
+    ("**0.57**", lambda: exercises.ibm_mean_gain(0.57)),
+    ("**500,000**", lambda: exercises.ibm_calls(500_000)),
     ("**61,000,000 bytes**", lambda: exercises.header_bytes(61_000_000, 1_000_000)),
 ]
 
