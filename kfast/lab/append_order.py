@@ -66,12 +66,12 @@ def place_arm(order: str, sync_bytes: int, is_smoke: bool = False) -> Arm:
 
 
 def append_arms(is_smoke: bool) -> list[Arm]:
-    """Partitions by sync policy; both orders in one file by sync policy; the log; an A/A pair."""
+    """Partitions by sync policy; both orders in one file by sync policy; the log; two A/A pairs."""
     partitions = SMOKE_PARTITIONS if is_smoke else PARTITIONS
     arms = [append_arm(count, sync, is_smoke) for sync, count in product(SYNC_POLICIES, partitions)]
     arms += [place_arm(order, sync, is_smoke) for sync, order in product(SYNC_POLICIES, ORDERS)]
     arms += [log_arm(sync, is_smoke) for sync in LOG_SYNC_POLICIES]
-    return [*arms, place_arm(IN_ORDER, SOMETIMES, is_smoke).again()]
+    return [*arms, *(place_arm(IN_ORDER, sync, is_smoke).again() for sync in (SOMETIMES, EVERY_BATCH))]
 
 
 def append_comparisons(is_smoke: bool) -> list[Comparison]:
@@ -141,7 +141,7 @@ APPEND_ORDER = Experiment(
         "sync_bytes": f"bytes between two fdatasyncs; {BATCH_SIZE} is every batch, 0 is never",
         "size": "bytes written in a run",
     },
-    control="one partition, appended in order; the laid-out file in order runs twice in each block (A/A)",
+    control="one partition, appended in order; the laid-out file, synced, in order, runs twice in each block (A/A)",
     measures=IO_MEASURES,
     falsifier="at random is about as fast as in order; or a thousand synced partitions are about as slow as at random",
     shows="what this file system and this device make of the places that batches are written to, by sync policy",

@@ -47,8 +47,8 @@ def test_every_layout_is_run_under_every_sync_policy():
     for sync_bytes in SYNC_POLICIES:
         assert all(append_arm(count, sync_bytes) in arms for count in PARTITIONS)
         assert {place_arm(order, sync_bytes) for order in (IN_ORDER, AT_RANDOM)} <= set(arms)
-    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2 + 1
-    assert arms[-1] == place_arm(IN_ORDER, SOMETIMES).again()
+    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2 + 2
+    assert arms[-2:] == [place_arm(IN_ORDER, sync_bytes).again() for sync_bytes in (SOMETIMES, EVERY_BATCH)]
 
 
 def test_each_of_a_thousand_partitions_gets_more_than_one_batch():
