@@ -54,21 +54,37 @@ class _Cachestat(ctypes.Structure):
     )
 
 
-def residency(fd: int) -> Residency | Unavailable:
-    """What the page cache holds of the whole file now."""
+def residency(fd: int, position: int = 0, size: int = 0) -> Residency | Unavailable:
+    """What the page cache holds now of `size` bytes from `position` on, both whole pages; 0: to the end of the file."""
     if sys.platform != "linux":
         return Unavailable(f"cachestat(2) is a Linux system call, this is {sys.platform}")
     libc = ctypes.CDLL(None, use_errno=True)
     counts = _Cachestat()
-    status = libc.syscall(SYS_CACHESTAT, fd, ctypes.byref(_CachestatRange(0, 0)), ctypes.byref(counts), 0)
+    status = libc.syscall(SYS_CACHESTAT, fd, ctypes.byref(_CachestatRange(position, size)), ctypes.byref(counts), 0)
     if status != 0:
         return Unavailable(f"cachestat(2), Linux 6.5 or newer: {os.strerror(ctypes.get_errno())}")
+    rest = max(0, os.fstat(fd).st_size - position)
     return Residency(
-        page_count=-(-os.fstat(fd).st_size // PAGE_SIZE),
+        page_count=-(-min(size or rest, rest) // PAGE_SIZE),
         cached_pages=counts.nr_cache,
         dirty_pages=counts.nr_dirty,
         writeback_pages=counts.nr_writeback,
     )
+
+
+def residency_map(path: str | os.PathLike[str], part_count: int = 96) -> list[Residency] | Unavailable:
+    """The same of a file's parts in their order, all of the same size but the last one."""
+    with open(path, "rb") as file:
+        fd = file.fileno()
+        page_count = -(-os.fstat(fd).st_size // PAGE_SIZE)
+        part_size = max(1, -(-page_count // part_count)) * PAGE_SIZE
+        found = []
+        for position in range(0, page_count * PAGE_SIZE, part_size):
+            part = residency(fd, position, part_size)
+            if isinstance(part, Unavailable):
+                return part
+            found.append(part)
+        return found
 
 
 def make_cold(fd: int) -> Residency | Unavailable:

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from kfast.lab import residency as module
-from kfast.lab.residency import PAGE_SIZE, Residency, make_cold, make_warm, residency
+from kfast.lab.residency import PAGE_SIZE, Residency, make_cold, make_warm, residency, residency_map
 from kfast.lab.unavailable import Unavailable
 
 
@@ -30,6 +30,20 @@ def test_cold_is_checked_and_warm_brings_it_back(file_of_ten_pages):
     assert cold.is_cold
     assert residency(file_of_ten_pages).is_cold  # looking does not load
     assert make_warm(file_of_ten_pages).is_warm
+
+
+def test_parts_are_looked_at_one_by_one(file_of_ten_pages):
+    make_cold(file_of_ten_pages)
+    os.posix_fadvise(file_of_ten_pages, 0, 0, os.POSIX_FADV_RANDOM)  # no read-ahead
+    os.pread(file_of_ten_pages, 1, 5 * PAGE_SIZE)
+    parts = residency_map(f"/proc/self/fd/{file_of_ten_pages}", part_count=4)
+    assert [(part.page_count, part.cached_pages) for part in parts] == [(3, 0), (3, 1), (3, 0), (1, 0)]
+    assert residency(file_of_ten_pages, 5 * PAGE_SIZE).page_count == 5
+
+
+def test_an_empty_file_has_no_parts(tmp_path):
+    (tmp_path / "empty").touch()
+    assert residency_map(tmp_path / "empty") == []
 
 
 def test_it_reads_as_counts():
