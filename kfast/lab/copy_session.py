@@ -20,12 +20,13 @@ from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.sizes import size_text
-from kfast.lab.summary import limiting_resource
+from kfast.lab.summary import BUSY_SHARE, limiting_resource
 from kfast.lab.unavailable import Unavailable, restored
 from kfast.lab.usage import UsageInterval
 from kfast.transfer.capability import Capability, probe
 
 GB = 1e9
+ALL_PROCESSORS = "all processors"
 TOO_SHORT = Unavailable("shorter than a tick of 10 ms")
 
 SENDER_CPU, RECEIVER_CPU, MACHINE_CPU = "sender_cpu_s_per_gb", "receiver_cpu_s_per_gb", "machine_cpu_s_per_gb"
@@ -134,7 +135,16 @@ def measurement(sent: Json, received: Json, machine: MachineCpu | Unavailable) -
         CACHED_SHARE: _cached_share(sent["residency"]),
     }
     cpu_s = {"sender": sender.cpu_s, "receiver": receiver.cpu_s}
-    return Measurement(elapsed_s, cpu_s, values, limiting_resource(cpu_s, elapsed_s))
+    return Measurement(elapsed_s, cpu_s, values, _limit(cpu_s, elapsed_s, machine))
+
+
+def _limit(cpu_s: Mapping[str, float], elapsed_s: float, machine: MachineCpu | Unavailable) -> str:
+    """One of the two processes; or all processors, where neither had one to itself but no processor was idle."""
+    found = limiting_resource(cpu_s, elapsed_s)
+    if found != "none" or isinstance(machine, Unavailable):
+        return found
+    used_s, idle_s = machine.busy_s + machine.steal_s, machine.idle_s + machine.io_wait_s
+    return ALL_PROCESSORS if used_s and used_s >= BUSY_SHARE * (used_s + idle_s) else found
 
 
 def _machine_cpu_s_per_gb(machine: MachineCpu | Unavailable, size: int) -> Value:

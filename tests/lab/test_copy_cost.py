@@ -65,6 +65,13 @@ def test_working_sets_alone_are_compared_with_each_other():
     ] * 2
 
 
+def test_where_the_large_working_set_is_the_usual_one_no_arm_is_run_twice(monkeypatch):
+    monkeypatch.setattr(copy_cost, "last_level_cache_size", lambda: 8 << 20)
+    plan = COPY_COST.plan(Options())
+    assert len(set(plan.arms)) == len(plan.arms) == 4 * 6 + 4 * 2 + 2 + 2
+    assert plan.comparisons[-1].words.startswith("sendfile on a working set of 64 MiB over one of 1 MiB")
+
+
 def test_each_run_goes_through_the_largest_working_set_twice():
     plan = COPY_COST.plan(Options())
     assert plan.open_session.keywords["run_size"] >= 2 * max(arm["working_set_size"] for arm in plan.arms)

@@ -14,6 +14,7 @@ from kfast.transfer.capability import Capability
 from kfast.transfer.modes import COPY_MODES, CPU_COPIES
 
 SIZE, CHUNK, WORKING_SET = 1 << 20, 64 << 10, 256 << 10
+CACHED = {"cached_pages": 1, "page_count": 1}
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +113,15 @@ def test_the_values_are_for_each_gb_from_the_first_call_to_the_last():
     assert found.values["cached_share"] == Unavailable("no cachestat")
 
 
+@pytest.mark.parametrize(("idle_s", "limit"), [(0.1, "all processors"), (1.0, "none")])
+def test_where_no_processor_is_idle_neither_end_has_to_be_the_limit(idle_s, limit):
+    machine = MachineCpu(user_s=1.0, system_s=1.0, interrupt_s=0.0, idle_s=idle_s, io_wait_s=0.0, steal_s=0.0)
+    sent = counted(0, 10**9, 0.5, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, residency=CACHED)
+    assert measurement(sent, counted(0, 10**9, 0.5, received_bytes=1), machine).limited_by == limit
+
+
 def test_a_machine_that_counted_no_tick_is_no_zero():
     idle = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.01, io_wait_s=0.0, steal_s=0.0)
-    sent = counted(0, 10, 0.1, sent_bytes=1, syscalls=1, cpu_copied_bytes=0)
-    sent["residency"] = {"cached_pages": 1, "page_count": 1}
+    sent = counted(0, 10, 0.1, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, residency=CACHED)
     found = measurement(sent, counted(0, 10, 0.1, received_bytes=1), idle)
     assert found.values["machine_cpu_s_per_gb"] == Unavailable("shorter than a tick of 10 ms")
