@@ -5,36 +5,22 @@
     study.wait()         until it is through, or its time is up
     study.result()       of the blocks that are complete; never waits
 
-Whole blocks alone count, so a study that is ended early has fewer blocks and none that is half. A second study of the
-same kind of experiment ends the first, as running a cell again shall replace its older run.
+Whole blocks alone count, so a study that is ended early has fewer blocks and none that is half. A second study ends the
+first: running a cell again shall replace its older run, and two at a time would measure each other.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar
 
 from kfast.errors import KfastError
-
-Run = TypeVar("Run")
-Result = TypeVar("Result", covariant=True)
-Progress = Callable[[int, int, str], None]
+from kfast.lab.experiment_result import ExperimentResult, Run
+from kfast.lab.experiment_run import ExperimentRun
 
 LIMIT_S = 75.0
-
-_RUNNING: dict[str, Study] = {}  # type: ignore[type-arg]  # of whatever runs and results
-_RUNNING_LOCK = threading.Lock()
-
-
-class Experiment(Protocol[Run, Result]):
-    """What a study can run: `ExperimentRun`."""
-
-    def blocks(self, progress: Progress | None = None) -> Iterator[list[Run]]: ...
-
-    def result(self, runs: Sequence[Run]) -> Result: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +42,15 @@ class _StoppedError(Exception):
     """Ends a block in the middle; nobody outside sees it."""
 
 
-class Study(Generic[Run, Result]):
-    """Runs `experiment` in a thread. No block begins that would, at the pace so far, end after `limit_s`."""
+class Study:
+    """Does `run` in a thread. No block begins that would, at the pace so far, end after `limit_s`."""
 
-    def __init__(self, experiment: Experiment[Run, Result], limit_s: float = LIMIT_S) -> None:
+    _latest: ClassVar[Study | None] = None
+    _latest_lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, run: ExperimentRun, limit_s: float = LIMIT_S) -> None:
         self.limit_s = limit_s
-        self._experiment = experiment
+        self._experiment_run = run
         self._blocks: list[list[Run]] = []
         self._state = (0, 0, "not started")
         self._start_s = self._end_s = 0.0
@@ -70,10 +59,9 @@ class Study(Generic[Run, Result]):
         self._thread = threading.Thread(target=self._run, name="kfast-study", daemon=True)
 
     def start(self) -> None:
-        """Begin, once, and return. An older study of the same kind of experiment is ended first."""
-        name = type(self._experiment).__name__
-        with _RUNNING_LOCK:
-            older, _RUNNING[name] = _RUNNING.get(name), self
+        """Begin, once, and return. An older study is ended first."""
+        with Study._latest_lock:
+            older, Study._latest = Study._latest, self
         if older is not None:
             older.stop()
         self._start_s = time.monotonic()
@@ -94,13 +82,13 @@ class Study(Generic[Run, Result]):
         if self._thread.is_alive():
             self._thread.join()
 
-    def result(self) -> Result:
+    def result(self) -> ExperimentResult:
         """What the blocks so far say. Raises what went wrong, or NothingMeasuredError."""
         if self._error is not None:
             raise self._error
         if not self._blocks:
             raise NothingMeasuredError("the first block is not complete yet: call wait() before result()")
-        return self._experiment.result([run for block in list(self._blocks) for run in block])
+        return self._experiment_run.result([run for block in list(self._blocks) for run in block])
 
     @property
     def state(self) -> StudyState:
@@ -112,7 +100,7 @@ class Study(Generic[Run, Result]):
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        blocks = self._experiment.blocks(self._note)
+        blocks = self._experiment_run.blocks(self._note)
         try:
             for block in blocks:
                 self._blocks.append(block)
@@ -124,9 +112,7 @@ class Study(Generic[Run, Result]):
         except BaseException as error:  # nobody sees a thread's traceback: result() raises it
             self._error = error
         finally:
-            close = getattr(blocks, "close", None)  # a generator's: the file and the children go with it
-            if close is not None:
-                close()
+            blocks.close()  # the files and the children go with it
             self._end_s = time.monotonic()
 
     def _note(self, done: int, total: int, words: str) -> None:
@@ -136,4 +122,4 @@ class Study(Generic[Run, Result]):
 
     def __repr__(self) -> str:
         state = "running" if self.is_running else "not running"
-        return f"Study({type(self._experiment).__name__}, {state}, {len(self._blocks)} blocks)"
+        return f"Study({self._experiment_run.experiment.name}, {state}, {len(self._blocks)} blocks)"

@@ -24,7 +24,7 @@ class _Line:
         return self._words
 
 
-def watch(study: Study[Any, Any]) -> None:
+def watch(study: Study) -> None:
     """Wait for a study that was started, showing how far it is. The Stop button ends both; complete blocks are kept."""
     handle: Any = display(_Line(state_words(study.state)), display_id=True)
     while not study.wait(PERIOD_S):

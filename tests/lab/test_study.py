@@ -95,7 +95,7 @@ def test_what_went_wrong_is_raised_by_the_result():
         study.result()
 
 
-def test_a_second_study_of_the_same_kind_ends_the_first():
+def test_a_second_study_ends_the_first():
     first, second = Counting(), Counting()
     first.may_go_on.release(1)  # into its first block, where it finds that it was stopped
     second.may_go_on.release(3)
