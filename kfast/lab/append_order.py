@@ -124,9 +124,9 @@ def _plan(options: Options) -> Plan:
         "laid-out file": "written whole and synced before the first run; out of the page cache before each",
         "bytes a run": f"{size_text(RUN_SIZE)}, or {size_text(SYNCED_RUN_SIZE)} where every batch is synced",
     }
-    run_bytes = SMOKE_RUN_SIZE if options.is_smoke else RUN_SIZE
+    run_bytes, run_s = (SMOKE_RUN_SIZE, 0.02) if options.is_smoke else (RUN_SIZE, 0.45)
     arms, comparisons = append_arms(options.is_smoke), append_comparisons(options.is_smoke)
-    return io_plan(options, arms, comparisons, SPREAD * run_bytes, 0.45, conditions)
+    return io_plan(options, arms, comparisons, SPREAD * run_bytes, run_s, conditions)
 
 
 APPEND_ORDER = Experiment(

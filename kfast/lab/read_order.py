@@ -55,8 +55,8 @@ def _plan(options: Options) -> Plan:
     arms = read_arms(options.is_smoke)
     way = "one, or as many as an arm has threads: they call os.preadv, not io_uring, and share Python's lock"
     conditions = {**COLDNESS, "requests under way": way}
-    file_size = SMOKE_FILE_SIZE if options.is_smoke else FILE_SIZE
-    return io_plan(options, arms, _comparisons(arms), file_size, 0.5, conditions)
+    file_size, run_s = (SMOKE_FILE_SIZE, 0.02) if options.is_smoke else (FILE_SIZE, 0.5)
+    return io_plan(options, arms, _comparisons(arms), file_size, run_s, conditions)
 
 
 READ_ORDER = Experiment(
