@@ -20,6 +20,7 @@ from kfast.wire.fetch import FetchPartition, FetchRequest, FetchTopic, write_fet
 RECEIVE_WAYS: Final = ("recv_into", "discard")
 AT_END: Final = ("loop", "wait", "stop")
 MAX_WAIT_MS: Final = 500
+LONGEST_SLEEP_S: Final = 0.1
 _NO_SESSION: Final = (0, -1)
 _READ_UNCOMMITTED: Final = 0
 
@@ -31,8 +32,8 @@ class ConsumeLoad:
     (`stop`); it is done as well after `record_count` records. Records are counted by their offsets. `verify` checks the
     checksum of every batch, and that each begins where the one before ended: with it, a log that was not compacted and
     recv_into, `bytes` and `records` are proof that nothing was lost or changed on the way. The broker may wait up to
-    `max_wait_ms` for the first byte; with 0 the end of the log is answered at once, and asked for again.
-    `ssl_ca_location` is that of `ClientConnection`.
+    `max_wait_ms` for the first byte; with 0 the end of the log is answered at once, and asked for again. `bytes_per_s`
+    holds it to a rate: a fetch that is early waits. `ssl_ca_location` is that of `ClientConnection`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ConsumeLoad:
         verify: bool = False,
         record_count: int | None = None,
         max_wait_ms: int = MAX_WAIT_MS,
+        bytes_per_s: float | None = None,
         ssl_ca_location: str | None = None,
     ) -> None:
         for name, value, known in (("receive", receive, RECEIVE_WAYS), ("at_end", at_end, AT_END)):
@@ -65,6 +67,8 @@ class ConsumeLoad:
         self._verify = verify
         self._record_count = record_count
         self._max_wait_ms = max_wait_ms
+        self._bytes_per_s = bytes_per_s
+        self._started_ns = 0
         self._is_stopping = False
         self._is_at_end = False
         leader = connect_to_leader(bootstrap_servers, topic, partition, ssl_ca_location=ssl_ca_location)
@@ -79,8 +83,10 @@ class ConsumeLoad:
         try:
             with self._connection.explained(ApiKey.FETCH):
                 self.next_offset = self._log_start_offset()
+                self._started_ns = time.monotonic_ns()
                 while not self._is_finished:
-                    self._fetch()
+                    if not self._is_early():
+                        self._fetch()
         except OSError:
             if not self._is_stopping:  # else it is what `stop` did to end a long poll
                 raise
@@ -107,6 +113,15 @@ class ConsumeLoad:
 
     def _log_start_offset(self) -> int:
         return offset_at(self._connection, self._topic, self._partition, EARLIEST_TIMESTAMP)
+
+    def _is_early(self) -> bool:
+        """Whether the wanted rate allows no fetch yet, after sleeping for it; in short naps, to see that it stopped."""
+        if self._bytes_per_s is None:
+            return False
+        due_ns = self._started_ns + int(self.counters.bytes / self._bytes_per_s * 1e9)
+        early_s = (due_ns - time.monotonic_ns()) / 1e9
+        time.sleep(max(0.0, min(early_s, LONGEST_SLEEP_S)))
+        return early_s > 0
 
     def _fetch(self) -> None:
         asked_ns = time.monotonic_ns()

@@ -52,8 +52,12 @@ class Load(Protocol):
 
 
 def snapshot(counters: LoadCounters, *, is_done: bool) -> dict[str, Any]:
-    """The counters with the process's own CPU and the moment, as one JSON object."""
+    """The counters with the process's own CPU and the moment, as one JSON object.
+
+    `latency` is since the start; two `latency_counts` give that of the time between them (`LatencySummary.since`).
+    """
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    latency = counters.latency.summary()
     return {
         "monotonic_ns": time.monotonic_ns(),
         "cpu_user_s": usage.ru_utime,
@@ -64,6 +68,7 @@ def snapshot(counters: LoadCounters, *, is_done: bool) -> dict[str, Any]:
         "errors": counters.errors,
         "loops": counters.loops,
         "received_bytes": counters.received_bytes,
-        "latency": counters.latency.summary().as_json(),
+        "latency": latency.as_json(),
+        "latency_counts": latency.to_counts(),
         "is_done": is_done,
     }

@@ -6,6 +6,7 @@ for each doubling bound the error of a quantile to 1/32 (3 %), as HdrHistogram d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,19 @@ class LatencySummary:
             **{name: self.quantile_ns(quantile) / 1e6 for name, quantile in quantiles.items()},
             "max_ms": self.max_ns / 1e6,
         }
+
+    def to_counts(self) -> dict[str, Any]:
+        """All that is in it, for another process that wants the latencies of an interval (`since`)."""
+        buckets = {str(bucket): count for bucket, count in enumerate(self.buckets) if count}
+        return {"sum_ns": self.sum_ns, "max_ns": self.max_ns, "buckets": buckets}
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, Any]) -> LatencySummary:
+        """What `to_counts` gave."""
+        buckets = [0] * BUCKET_COUNT
+        for bucket, count in counts["buckets"].items():
+            buckets[int(bucket)] = count
+        return cls(sum(buckets), counts["sum_ns"], counts["max_ns"], tuple(buckets))
 
     def __repr__(self) -> str:
         return (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -170,3 +171,12 @@ def test_without_a_long_poll_the_end_is_asked_for_again_and_again(broker: Broker
     fill(broker, topic, (5, 5, 10))
     thread.join()
     assert load.counters.records == 5
+
+
+def test_held_to_a_rate_it_takes_as_long_as_that_takes(broker: Broker, topic: str) -> None:
+    size = fill(broker, topic, (400, 10, 100)).counters.bytes
+    load = ConsumeLoad(broker.bootstrap_servers, topic, at_end="stop", fetch_bytes=size // 8, bytes_per_s=10 * size)
+    start_ns = time.monotonic_ns()
+    load.run()
+    assert load.counters.bytes == size
+    assert time.monotonic_ns() - start_ns >= 0.08e9, "the last fetch has to wait for the time of all before"

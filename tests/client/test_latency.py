@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfast.client.latency import BUCKET_COUNT, LatencyHistogram, bucket_of, middle_of
+from kfast.client.latency import BUCKET_COUNT, LatencyHistogram, LatencySummary, bucket_of, middle_of
 
 
 @given(st.integers(0, 2**48 - 1))
@@ -66,3 +68,12 @@ def test_what_came_since_an_earlier_summary() -> None:
     window = histogram.summary().since(earlier)
     assert (window.count, window.mean_ns) == (2, 2_000_000)
     assert window.max_ns == pytest.approx(3_000_000, rel=1 / 32)
+
+
+def test_another_process_gets_the_same_summary_by_its_counts() -> None:
+    histogram = LatencyHistogram()
+    for nanoseconds in (5, 7, 1_000_000, 1 << 60):
+        histogram.add(nanoseconds, count=nanoseconds % 3 + 1)
+    counts = json.loads(json.dumps(histogram.summary().to_counts()))
+    assert LatencySummary.from_counts(counts) == histogram.summary()
+    assert LatencySummary.from_counts(LatencyHistogram().summary().to_counts()).count == 0

@@ -23,6 +23,7 @@ KEYS = {
     "loops",
     "received_bytes",
     "latency",
+    "latency_counts",
     "is_done",
 }
 
