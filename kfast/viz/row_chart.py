@@ -141,7 +141,8 @@ class RowChart:
         words = shortened(self._sheet, words, SMALL_SIZE, axes.bbox.width - GAP_PX)
         place = axes.get_yaxis_transform()
         y, color = self.centers[row], style.GREY
-        axes.text(0.01, y, words, transform=place, va="center", fontsize=SMALL_SIZE, color=color)
+        box = {"facecolor": "white", "linewidth": 0, "pad": 2}  # over the lines of the axes
+        axes.text(0.01, y, words, transform=place, va="center", fontsize=SMALL_SIZE, color=color, bbox=box)
 
     def _draw_panel(self, left: float, right: float, heights: Sequence[float], panel: Panel) -> Axes:
         end = self._draw_columns(right, panel.columns) if panel.columns else right - LAST_TICK_PX
@@ -161,7 +162,7 @@ class RowChart:
         """Write the names of the rows, right-aligned; return where the axes begin."""
         right = EDGE_PX + max((text_width_px(self._sheet, label, LABEL_SIZE) for label in labels), default=0.0)
         for center, label in zip(self.centers, labels, strict=True):
-            self._say(right, self._top + center, label, size=LABEL_SIZE, ha="right", va="center", linespacing=1.15)
+            self._say(right, self._top + center, label, LABEL_SIZE, "center_baseline", ha="right", linespacing=1.15)
         return right + GAP_PX
 
     def _draw_columns(self, right: float, columns: Sequence[Column]) -> float:
