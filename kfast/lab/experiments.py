@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kfast.errors import KfastError
+from kfast.lab.ablation import ABLATION
 from kfast.lab.append_order import APPEND_ORDER
 from kfast.lab.batching import BATCHING
 from kfast.lab.copy_cost import COPY_COST
@@ -12,7 +13,7 @@ from kfast.lab.experiment import Experiment, Options
 from kfast.lab.read_order import READ_ORDER
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {
-    experiment.name: experiment for experiment in (COPY_COST, APPEND_ORDER, READ_ORDER, BATCHING)
+    experiment.name: experiment for experiment in (COPY_COST, APPEND_ORDER, READ_ORDER, BATCHING, ABLATION)
 }
 
 

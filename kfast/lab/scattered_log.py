@@ -3,11 +3,13 @@
     append -> validate and stamp as every log does, draw a free slot, one positional write there
     read   -> a table in memory says where each batch lies: one FileSlice a batch, for the next one is somewhere else
 
-It stands for a store that puts a record where there is room. There is a file for each size of slot, a power of two. It
-is sparse: the file system allocates what is written, as it does for a log. When it is full the oldest batches of the
-log go: the log start offset moves, as with retention. A slot then rests until an eighth of its file has been given
-back, so that a slice in flight is not overwritten; a log that appends needs no such care. The table is in memory alone:
-nothing of the log is left when it is opened again, and times find nothing.
+It stands for a store that puts a record where there is room, and differs from a log in the places alone. There is a
+file for each size of slot, a power of two. It is sparse: the file system allocates what is written, as it does for a
+log. A batch begins anywhere in its slot, since at the slot's own start it would be aligned to pages, which is faster,
+and a log's batches are not. When a file is full the oldest batches of the log go: the log start offset moves, as with
+retention. A slot then rests until an eighth of its file has been given back, so that a slice in flight is not
+overwritten; a log that appends needs no such care. The table is in memory alone: nothing of the log is left when it is
+opened again, and times find nothing.
 """
 
 from __future__ import annotations
@@ -140,11 +142,12 @@ class ScatteredLog(Log):
         entry = number % len(self._sizes)
         if number - self._first_number == len(self._sizes):
             self._evict()
-        file, position = self._slot(len(data))
+        file, slot = self._slot(len(data))
+        position = slot + int(self._draw.random() * (file.slot_size - len(data) + 1))
         try:
             file.write(position, data)
         except OSError as error:
-            file.give(position)
+            file.give(slot)
             raise KafkaStorageError(f"{file.file.path}: writing {len(data)} bytes: {error.strerror}") from error
         self._base_offsets[entry], self._positions[entry], self._sizes[entry] = base_offset, position, len(data)
 
