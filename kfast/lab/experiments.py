@@ -8,12 +8,13 @@ from kfast.errors import KfastError
 from kfast.lab.ablation import ABLATION
 from kfast.lab.append_order import APPEND_ORDER
 from kfast.lab.batching import BATCHING
+from kfast.lab.cold_reader import COLD_READER
 from kfast.lab.copy_cost import COPY_COST
 from kfast.lab.experiment import Experiment, Options
 from kfast.lab.read_order import READ_ORDER
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {
-    experiment.name: experiment for experiment in (COPY_COST, APPEND_ORDER, READ_ORDER, BATCHING, ABLATION)
+    experiment.name: experiment for experiment in (COPY_COST, APPEND_ORDER, READ_ORDER, BATCHING, COLD_READER, ABLATION)
 }
 
 
