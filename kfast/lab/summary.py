@@ -50,6 +50,19 @@ def paired_ratio(numerators: Sequence[float], denominators: Sequence[float], see
     return interval([over / under for over, under in zip(numerators, denominators, strict=True)], seed)
 
 
+def paired_share(bases: Sequence[float], parts: Sequence[float], wholes: Sequence[float], seed: int = 0) -> Interval:
+    """Which share of what `wholes` add to `bases` `parts` add already, block by block: (part - base) / (whole - base).
+
+    All have one value a block, in order. Raises ValueError where a whole adds nothing: nothing has no shares.
+    """
+    if not len(bases) == len(parts) == len(wholes):
+        raise ValueError(f"{len(bases)}, {len(parts)} and {len(wholes)} values do not belong to the same blocks")
+    blocks = list(zip(bases, parts, wholes, strict=True))
+    if any(whole <= base for base, _, whole in blocks):
+        raise ValueError("in some block the whole was no more than what it is added to")
+    return interval([(part - base) / (whole - base) for base, part, whole in blocks], seed)
+
+
 def resolution(first: Sequence[float], second: Sequence[float]) -> float:
     """From an A/A pair: the factor, 1.0 or more, that two runs of the same arm differ by at the end of the interval."""
     ratio = paired_ratio(first, second)

@@ -1,6 +1,6 @@
 import pytest
 
-from kfast.lab.summary import Interval, interval, limiting_resource, paired_ratio, resolution, verdict
+from kfast.lab.summary import Interval, interval, limiting_resource, paired_ratio, paired_share, resolution, verdict
 
 
 def test_an_interval_holds_its_median_and_is_the_same_each_time():
@@ -49,3 +49,16 @@ def test_only_what_is_larger_than_the_resolution_is_an_effect():
 def test_a_busy_process_is_the_limit():
     assert limiting_resource({"sender": 0.95, "receiver": 0.2}, 1.0) == "sender CPU"
     assert limiting_resource({"sender": 0.5, "receiver": 0.6}, 1.0) == "none"
+
+
+def test_a_share_is_taken_of_the_differences_within_each_block():
+    assert paired_share([1.0, 10.0], [2.0, 11.0], [5.0, 14.0]) == Interval(0.25, 0.25, 0.25, 2)
+    assert paired_share([1.0], [1.0], [2.0]).median == 0
+    assert paired_share([1.0], [2.0], [2.0]).median == 1
+
+
+def test_what_adds_nothing_has_no_shares():
+    with pytest.raises(ValueError, match="the whole was no more"):
+        paired_share([1.0, 1.0], [2.0, 2.0], [3.0, 1.0])
+    with pytest.raises(ValueError, match="2, 1 and 2 values"):
+        paired_share([1.0, 1.0], [2.0], [3.0, 3.0])
