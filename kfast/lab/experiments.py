@@ -10,11 +10,27 @@ from kfast.lab.append_order import APPEND_ORDER
 from kfast.lab.batching import BATCHING
 from kfast.lab.cold_reader import COLD_READER
 from kfast.lab.copy_cost import COPY_COST
+from kfast.lab.crash_cost import CRASH_COST
 from kfast.lab.experiment import Experiment, Options
+from kfast.lab.ibm_table import IBM_TABLE
 from kfast.lab.read_order import READ_ORDER
+from kfast.lab.tls_cost import TLS_COST
+from kfast.lab.zero_copy_proof import ZERO_COPY_PROOF
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {
-    experiment.name: experiment for experiment in (COPY_COST, APPEND_ORDER, READ_ORDER, BATCHING, COLD_READER, ABLATION)
+    experiment.name: experiment
+    for experiment in (
+        ZERO_COPY_PROOF,
+        COPY_COST,
+        IBM_TABLE,
+        APPEND_ORDER,
+        READ_ORDER,
+        BATCHING,
+        COLD_READER,
+        TLS_COST,
+        CRASH_COST,
+        ABLATION,
+    )
 }
 
 
