@@ -11,11 +11,14 @@ from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import number
 from kfast.lab.published import ibm_gains
+from kfast.lab.tls_cost import TLS_RECORD_SIZE
 from kfast.lab.unavailable import Unavailable
 from kfast.record.layout import HEADER_SIZE
 from kfast.transfer.modes import CPU_COPIES
+from kfast.transfer.tls_connection import CPU_COPIES as TLS_COPIES
 
 GIB = 1 << 30
+TLS_RECORD_OVERHEAD = 5 + 1 + 16  # head, content type and tag (RFC 8446, 5.2; RFC 5116, 5.1)
 PAYING_SHARE = 0.8
 IBM_LARGEST_BYTES = 1_024_000_000
 SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
@@ -84,6 +87,22 @@ def ibm_mean_gain(answer: float | None) -> str:
 def ibm_calls(answer: int | None) -> str:
     """How many calls of read and write does the table's largest file take, 4,096 bytes at a time?"""
     return _check(answer, 2 * IBM_LARGEST_BYTES // 4096, 0.0, "one of each for every 4,096 bytes; sendfile takes one")
+
+
+def copied_over_tls(answer: int | None) -> str:
+    """How many bytes does the broker's CPU copy when it serves 1 GiB over TLS?"""
+    return _check(answer, TLS_COPIES * GIB, 0.0, "into a buffer, into OpenSSL's record, and into the socket's buffer")
+
+
+def tls_records(answer: int | None) -> str:
+    """How many TLS records does 1 GiB take at least?"""
+    return _check(answer, GIB // TLS_RECORD_SIZE, 0.0, "a record holds 16 KiB at most, and leaves by a call of its own")
+
+
+def tls_record_overhead(answer: int | None) -> str:
+    """How many bytes do TLS 1.3 and AES-GCM add to 1 GiB?"""
+    why = "22 with each record, so little that more bytes are not what TLS costs"
+    return _check(answer, GIB // TLS_RECORD_SIZE * TLS_RECORD_OVERHEAD, 0.0, why)
 
 
 def _check(answer: float | None, expected: float, tolerance: float, why: str) -> str:

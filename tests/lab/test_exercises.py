@@ -11,6 +11,9 @@ CHECKS = [
     (exercises.random_read_s, 2097, 8),
     (exercises.even_block_size, 1.2e6, 150e6),
     (exercises.random_writes_per_s, 24, 120),
+    (exercises.copied_over_tls, 3 << 30, 2 << 30),
+    (exercises.tls_records, 65_536, 1024),
+    (exercises.tls_record_overhead, 1_441_792, 22),
 ]
 
 

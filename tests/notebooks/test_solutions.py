@@ -17,6 +17,9 @@ SOLUTIONS = [
     ("**0.57**", lambda: exercises.ibm_mean_gain(0.57)),
     ("**500,000**", lambda: exercises.ibm_calls(500_000)),
     ("**61,000,000 bytes**", lambda: exercises.header_bytes(61_000_000, 1_000_000)),
+    ("**3,221,225,472 bytes**", lambda: exercises.copied_over_tls(3_221_225_472)),
+    ("**65,536 records**", lambda: exercises.tls_records(65_536)),
+    ("**1,441,792 bytes**", lambda: exercises.tls_record_overhead(1_441_792)),
 ]
 
 
