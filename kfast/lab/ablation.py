@@ -89,8 +89,8 @@ def all_but(taken: Ingredient, client: str) -> Arm:
     return ablation_arm(f"all but {taken.name}", [one for one in INGREDIENTS if one != taken], client)
 
 
-def only(added: Ingredient, client: str) -> Arm:
-    return ablation_arm(f"{added.name} alone", [added], client)
+def only(one: Ingredient, client: str) -> Arm:
+    return ablation_arm(f"{one.name} alone", [one], client)
 
 
 def ablation_arms(is_smoke: bool) -> list[Arm]:
@@ -110,9 +110,9 @@ def ablation_comparisons(arms: Sequence[Arm]) -> list[Comparison]:
     found = [_records("all six over none", client, all_six(client), none(client)) for client in CLIENTS]
     for client in CLIENTS:
         for one in INGREDIENTS:
-            found.append(_records(f"all six over all but {one.name}", client, all_six(client), all_but(one, client)))
+            found.append(taken_away(one.name, client))
         for one in INGREDIENTS:
-            found.append(_records(f"{one.name} alone over none", client, only(one, client), none(client)))
+            found.append(added(one.name, client))
     for client in CLIENTS:
         without, alone = all_but(ZERO_COPY, client), only(ZERO_COPY, client)
         found.append(_broker_cpu("all but zero copy over all six", client, without, all_six(client)))
@@ -126,6 +126,18 @@ def _records(words: str, client: str, over: Arm, under: Arm) -> Comparison:
 
 def _broker_cpu(words: str, client: str, over: Arm, under: Arm) -> Comparison:
     return Comparison(f"{words}, broker CPU a record, {CLIENTS[client][0]}", BROKER_CPU, over, under)
+
+
+def taken_away(name: str, client: str) -> Comparison:
+    """All six over all but the ingredient called `name`, records a second."""
+    one = next(ingredient for ingredient in INGREDIENTS if ingredient.name == name)
+    return _records(f"all six over all but {name}", client, all_six(client), all_but(one, client))
+
+
+def added(name: str, client: str) -> Comparison:
+    """The ingredient called `name` alone over none, records a second."""
+    one = next(ingredient for ingredient in INGREDIENTS if ingredient.name == name)
+    return _records(f"{name} alone over none", client, only(one, client), none(client))
 
 
 def settings_of(arm: Arm) -> WorkloadSettings:

@@ -49,7 +49,7 @@ def reader_arms(is_smoke: bool) -> list[Arm]:
     """Both servers by all consumers, the cure; the shared thread alone and with a cold consumer twice (A/A)."""
     alone, cold = (reader_arm(SHARED, consumer) for consumer in (NOBODY, COLD))
     if is_smoke:
-        return [alone, cold, reader_arm(PER_CONNECTION, COLD), cold.again()]
+        return [alone, cold, *(reader_arm(PER_CONNECTION, consumer) for consumer in (NOBODY, COLD)), cold.again()]
     arms = [reader_arm(server, consumer) for server in (SHARED, PER_CONNECTION) for consumer in (NOBODY, WARM, COLD)]
     return [*arms, reader_arm(SHARED, COLD, warms_up=True), alone.again(), cold.again()]
 

@@ -5,11 +5,13 @@ None is an answer that has not been given yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
+from kfast.lab import ablation
+from kfast.lab.experiment import Comparison
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
-from kfast.lab.prediction import number
+from kfast.lab.prediction import factor, number
 from kfast.lab.published import ibm_gains
 from kfast.lab.tls_cost import TLS_RECORD_SIZE
 from kfast.lab.unavailable import Unavailable
@@ -66,6 +68,25 @@ def random_writes_per_s(answer: float | None) -> str:
     return _check(answer, 100e3 / 4096, 0.1, "fewer than one such disk can do: so it was not this, or not only")
 
 
+def requests_held_up(answer: float | None) -> str:
+    """Of 1,000 requests a second, how many find their thread asleep, if 100 fetches a second cost it 2 ms each?"""
+    return _check(answer, 1000 * 100 * 0.002, 0.0, "one in five: so the p99 shows the wait, and the median does not")
+
+
+def connections_held_up(answer: int | None) -> str:
+    """Of 300 connections, evenly spread over 3 network threads, how many others share the thread of a cold reader?"""
+    return _check(answer, 300 // 3 - 1, 0.0, "the other threads go on")
+
+
+def modes_that_wait(answer: Collection[str] | None) -> str:
+    """Which copy modes make the thread that calls them wait for a page that is not in the page cache?"""
+    if answer is None:
+        return "No answer yet."
+    if set(answer) == set(CPU_COPIES):
+        return "Right: each of them needs the page; it is the thread that matters, not the call."
+    return "Not yet: where does each of them find the bytes, and what if they are not there?"
+
+
 def batch_size_that_pays(answer: int | None, result: ExperimentResult) -> str:
     """Of the batch sizes of 100-byte records by the raw client, which is the smallest with 80 % of the best rate?"""
     rates = {}
@@ -103,6 +124,29 @@ def tls_record_overhead(answer: int | None) -> str:
     """How many bytes do TLS 1.3 and AES-GCM add to 1 GiB?"""
     why = "22 with each record, so little that more bytes are not what TLS costs"
     return _check(answer, GIB // TLS_RECORD_SIZE * TLS_RECORD_OVERHEAD, 0.0, why)
+
+
+def most_lost(answer: str | None, result: ExperimentResult) -> str:
+    """Which ingredient of the ablation costs most records a second when it is taken away, with raw clients?"""
+    return _largest(answer, result, ablation.taken_away)
+
+
+def most_gained(answer: str | None, result: ExperimentResult) -> str:
+    """Which ingredient gives most records a second when it is added to none, with raw clients?"""
+    return _largest(answer, result, ablation.added)
+
+
+def _largest(answer: str | None, result: ExperimentResult, effect: Callable[[str, str], Comparison]) -> str:
+    ratios = {one.name: result.ratio(effect(one.name, "raw")) for one in ablation.INGREDIENTS}
+    found = {name: ratio for name, ratio in ratios.items() if not isinstance(ratio, Unavailable)}
+    if answer is None:
+        return "No answer yet."
+    if answer not in found:
+        return f"{answer!r} is none of {', '.join(found)}."
+    largest = max(found, key=lambda name: found[name].median)
+    if answer == largest:
+        return f"Right: {factor(found[largest])}."
+    return f"Not yet: {answer} is {factor(found[answer])}, and another one is more."
 
 
 def _check(answer: float | None, expected: float, tolerance: float, why: str) -> str:

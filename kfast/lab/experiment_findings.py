@@ -79,8 +79,10 @@ def held_against(question: str, predicted: float | None, result: ExperimentResul
 
 def agreement(results: Sequence[ExperimentResult]) -> list[str]:
     """Whether the last two runs of an experiment agree: a line for each comparison, by whether their intervals meet."""
-    if len(results) < 2:
-        return [f"{len(results)} full run is stored: it takes a second to say whether two agree."]
+    if not results:
+        return ["No full run is stored yet."]
+    if len(results) == 1:
+        return ["1 full run is stored: it takes a second to say whether two agree."]
     first, second = results[-2:]
     lines = []
     for comparison in second.comparisons:

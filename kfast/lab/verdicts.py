@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
+from kfast.lab.cold_reader_session import CACHED as CACHED_OF_LOG
+from kfast.lab.cold_reader_session import COLD as COLD_CONSUMER
+from kfast.lab.cold_reader_session import DEVICE_BYTES
+from kfast.lab.cold_send import SentOnce
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.copy_session import CACHED_SHARE, COPIES, RECEIVED, SENT
 from kfast.lab.experiment import Arm
@@ -111,3 +115,22 @@ def sync_left_nothing_dirty(result: ExperimentResult) -> bool:
     writes = [run for run in result.runs if run.arm["operation"] == "write"]
     dirty = [run.value(DIRTY_AFTER) for run in writes if run.arm["sync_bytes"] != NO_SYNC]
     return all(share == 0 for share in dirty if not isinstance(share, Unavailable))
+
+
+def cold_send_waited(found: tuple[SentOnce, SentOnce] | Unavailable) -> bool:
+    """Whether a sendfile to a non-blocking socket gave bytes that were not in memory when it was called."""
+    return isinstance(found, Unavailable) or found[0].waited_for_the_disk
+
+
+def cold_consumers_read_the_disk(result: ExperimentResult) -> bool:
+    """Whether their log was out of the page cache before each run, and the device was read from in it."""
+    runs = [run for run in result.runs if run.arm["consumer"] == COLD_CONSUMER]
+    read = [run.value(DEVICE_BYTES) for run in runs]
+    return all(run.value(CACHED_OF_LOG) == 0 for run in runs) and all(
+        share > 0 for share in read if not isinstance(share, Unavailable)
+    )
+
+
+def has_no_smoke(results: Sequence[ExperimentResult]) -> bool:
+    """Whether all stored results, if there are any, are full runs."""
+    return not results or is_evidence(results)

@@ -34,7 +34,7 @@ def test_the_claim_is_compared_first(is_smoke):
     arms = reader_arms(is_smoke)
     comparisons = reader_comparisons(arms)
     assert comparisons[0] == cold_effect(SHARED)
-    assert len(comparisons) == (2 if is_smoke else 6)
+    assert len(comparisons) == (3 if is_smoke else 6)
     assert all({one.over, one.under} <= set(arms) and one.measure == P99 for one in comparisons)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kfast.lab import batching, exercises
+from kfast.lab import ablation, batching, exercises
 from kfast.lab.experiment import Measurement
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.unavailable import Unavailable
@@ -11,6 +11,8 @@ CHECKS = [
     (exercises.random_read_s, 2097, 8),
     (exercises.even_block_size, 1.2e6, 150e6),
     (exercises.random_writes_per_s, 24, 120),
+    (exercises.requests_held_up, 200, 100),
+    (exercises.connections_held_up, 99, 100),
     (exercises.copied_over_tls, 3 << 30, 2 << 30),
     (exercises.tls_records, 65_536, 1024),
     (exercises.tls_record_overhead, 1_441_792, 22),
@@ -38,6 +40,18 @@ def test_the_modes_at_risk(answer, words):
     assert words in exercises.modes_at_risk(answer)
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"read_send", "mmap_send", "sendfile", "splice"}, "Right"),
+        ({"sendfile"}, "Not yet"),
+        (None, "No answer yet."),
+    ],
+)
+def test_the_modes_that_wait_for_a_page(answer, words):
+    assert words in exercises.modes_that_wait(answer)
+
+
 def test_headers_are_counted_by_batch():
     assert exercises.header_bytes(61_000, batch_count=1000).startswith("Right")
     assert exercises.header_bytes(122, batch_count=2).startswith("Right")
@@ -56,3 +70,20 @@ def test_the_batch_size_that_pays_is_the_smallest_near_the_best(some_provenance)
     assert exercises.batch_size_that_pays(100, result).startswith("Right, 100")
     assert exercises.batch_size_that_pays(10, result) == "Not yet: 10.0 is too small."
     assert exercises.batch_size_that_pays(None, result) == "No answer yet."
+
+
+def test_the_ingredient_that_matters_most_is_found_in_the_result(some_provenance):
+    rates = {ablation.all_six("raw"): 100.0, ablation.none("raw"): 1.0}
+    for one in ablation.INGREDIENTS:
+        rates[ablation.all_but(one, "raw")] = 10.0 if one.name == "batching" else 50.0
+        rates[ablation.only(one, "raw")] = 8.0 if one.name == "compression" else 2.0
+    runs = [
+        Run(0, arm, Measurement(1.0, {}, {ablation.ARRIVED: rate}, "none"), Unavailable("not counted"))
+        for arm, rate in rates.items()
+    ]
+    result = ExperimentResult("E10", tuple(rates), (), runs, (), some_provenance, {}, 0, False)
+    assert exercises.most_lost("batching", result) == "Right: 10.0 times [10.0, 10.0]."
+    assert exercises.most_lost("zero copy", result).startswith("Not yet: zero copy is 2.00 times")
+    assert exercises.most_gained("compression", result).startswith("Right")
+    assert exercises.most_gained("luck", result).startswith("'luck' is none of batching, deferred write-back")
+    assert exercises.most_gained(None, result) == "No answer yet."

@@ -57,6 +57,7 @@ def test_two_runs_agree_where_their_intervals_meet(fake_result):
 
 
 def test_one_run_alone_agrees_with_nothing(fake_result):
+    assert agreement([]) == ["No full run is stored yet."]
     assert agreement([fake_result(STEADY)]) == ["1 full run is stored: it takes a second to say whether two agree."]
 
 

@@ -5,9 +5,14 @@ import pytest
 from kfast.lab import verdicts
 from kfast.lab.broker_copies import DirectionCopies
 from kfast.lab.canary import CanaryResult
+from kfast.lab.cold_reader import reader_arm
+from kfast.lab.cold_reader_session import CACHED, DEVICE_BYTES, SHARED
+from kfast.lab.cold_send import SentOnce
 from kfast.lab.copy_cost import copy_arm
-from kfast.lab.experiment import Arm
+from kfast.lab.experiment import Arm, Measurement
+from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.io_experiment import ORDERS, read_arm, write_arm
+from kfast.lab.residency import Residency
 from kfast.lab.unavailable import Unavailable
 
 
@@ -128,3 +133,34 @@ def test_a_smoke_run_is_no_evidence(fake_result):
     assert verdicts.is_evidence([fake_result({SMALL: [1.0]})])
     assert not verdicts.is_evidence([fake_result({SMALL: [1.0]}), fake_result({SMALL: [1.0]}, is_smoke=True)])
     assert not verdicts.is_evidence([])
+
+
+@pytest.mark.parametrize(("cached", "sent_bytes", "is_proof"), [(0, 10, True), (1, 10, False), (0, 0, False)])
+def test_a_call_that_sent_what_was_not_in_memory_has_waited(cached, sent_bytes, is_proof):
+    cold = SentOnce(Residency(4, cached, 0, 0), sent_bytes, 1, 1)
+    assert verdicts.cold_send_waited((cold, cold)) is is_proof
+    assert verdicts.cold_send_waited(Unavailable("no cachestat"))
+
+
+@pytest.mark.parametrize(
+    ("consumer", "cached", "from_device", "holds"),
+    [
+        ("cold", 0.0, 1.0, True),
+        ("cold", 0.0, Unavailable("no device"), True),
+        ("cold", 0.1, 1.0, False),
+        ("cold", 0.0, 0.0, False),
+        ("warm", 1.0, 0.0, True),
+    ],
+)
+def test_a_cold_consumer_has_read_from_the_device(some_provenance, consumer, cached, from_device, holds):
+    arm = reader_arm(SHARED, consumer)
+    values = {CACHED: cached, DEVICE_BYTES: from_device}
+    run = Run(0, arm, Measurement(1.0, {}, values, "none"), Unavailable("not counted"))
+    result = ExperimentResult("E7", (arm,), (), (run,), (), some_provenance, {}, 0, True)
+    assert verdicts.cold_consumers_read_the_disk(result) is holds
+
+
+def test_no_results_are_no_smoke_runs_either(fake_result):
+    assert verdicts.has_no_smoke([])
+    assert verdicts.has_no_smoke([fake_result({Arm.of("control", size=1): [1.0]})])
+    assert not verdicts.has_no_smoke([fake_result({Arm.of("control", size=1): [1.0]}, is_smoke=True)])

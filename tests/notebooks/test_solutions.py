@@ -16,6 +16,12 @@ SOLUTIONS = [
     ("**24 a second**", lambda: exercises.random_writes_per_s(24)),
     ("**0.57**", lambda: exercises.ibm_mean_gain(0.57)),
     ("**500,000**", lambda: exercises.ibm_calls(500_000)),
+    ("**200 requests**", lambda: exercises.requests_held_up(200)),
+    ("**99 connections**", lambda: exercises.connections_held_up(99)),
+    (
+        '`{"read_send", "mmap_send", "sendfile", "splice"}`',
+        lambda: exercises.modes_that_wait({"read_send", "mmap_send", "sendfile", "splice"}),
+    ),
     ("**61,000,000 bytes**", lambda: exercises.header_bytes(61_000_000, 1_000_000)),
     ("**3,221,225,472 bytes**", lambda: exercises.copied_over_tls(3_221_225_472)),
     ("**65,536 records**", lambda: exercises.tls_records(65_536)),
