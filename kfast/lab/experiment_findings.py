@@ -27,7 +27,7 @@ def no_finding(result: ExperimentResult) -> str:
 
 def is_effect(result: ExperimentResult, comparison: Comparison) -> bool:
     """Whether the two arms differ by more than chance and by more than the same arm run twice does."""
-    ratio, smallest = result.ratio(comparison), result.aa_resolution(comparison.measure)
+    ratio, smallest = result.ratio(comparison), result.aa_resolution(comparison.measure, comparison)
     if isinstance(ratio, Unavailable) or ratio.spans(1.0):
         return False
     return isinstance(smallest, Unavailable) or not 1 / smallest <= ratio.median <= smallest
@@ -42,7 +42,7 @@ def sentence(result: ExperimentResult, comparison: Comparison) -> str:
         return f"{comparison.words}: {ratio}."
     if is_effect(result, comparison):
         return f"{comparison.words}: {factor(ratio)}. {_limit_words(result, comparison)}"
-    smallest = result.aa_resolution(comparison.measure)
+    smallest = result.aa_resolution(comparison.measure, comparison)
     seen = f"larger than the A/A resolution ({smallest:.2f} times)" if isinstance(smallest, float) else "to be seen"
     return f"{comparison.words}: no effect {seen}, {factor(ratio)}. {_limit_words(result, comparison)}"
 

@@ -84,15 +84,19 @@ class ExperimentResult:
         pairs = self._pairs(comparison.over, comparison.under, comparison.measure)
         return pairs if isinstance(pairs, Unavailable) else paired_ratio(*pairs)
 
-    def aa_resolution(self, measure: str) -> float | Unavailable:
-        """The factor that the arms run twice differ from themselves by, the largest of them: less cannot be seen."""
+    def aa_resolution(self, measure: str, comparison: Comparison | None = None) -> float | Unavailable:
+        """The factor that the arms run twice differ from themselves by, the largest of them: less cannot be seen.
+
+        For a `comparison` those of its own two arms that were run twice, where there are such.
+        """
+        twice = [replace(arm, replicate=0) for arm in self.arms if arm.replicate]
+        own = [arm for arm in twice if comparison is not None and arm in (comparison.over, comparison.under)]
         factors = []
-        for arm in self.arms:
-            if arm.replicate:
-                pairs = self._pairs(replace(arm, replicate=0), arm, measure)
-                if isinstance(pairs, Unavailable):
-                    return pairs
-                factors.append(resolution(*pairs))
+        for arm in own or twice:
+            pairs = self._pairs(arm, arm.again(), measure)
+            if isinstance(pairs, Unavailable):
+                return pairs
+            factors.append(resolution(*pairs))
         return max(factors) if factors else Unavailable("no arm was run twice")
 
     def _pairs(self, over: Arm, under: Arm, measure: str) -> tuple[list[float], list[float]] | Unavailable:

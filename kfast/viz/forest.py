@@ -43,7 +43,7 @@ class Point:
 
     @classmethod
     def of(cls, mark: Mark, result: ExperimentResult, comparison: Comparison) -> Point:
-        smallest = result.aa_resolution(comparison.measure)
+        smallest = result.aa_resolution(comparison.measure, comparison)
         return cls(mark, result.ratio(comparison), smallest, is_effect(result, comparison))
 
 

@@ -24,6 +24,14 @@ def test_the_resolution_is_how_far_the_same_arm_run_twice_differs(fake_result):
     assert isinstance(fake_result({SMALL: [1.0]}).aa_resolution("records_per_s"), Unavailable)
 
 
+def test_a_comparison_has_the_resolution_of_its_own_arms(fake_result):
+    other = Arm.of("other", size=5)
+    values = {SMALL: [1.0, 1.0], SMALL.again(): [1.25, 1.25], other: [1.0, 1.0], other.again(): [2.0, 2.0]}
+    result = fake_result({**values, LARGE: [1.0, 1.0]})
+    assert result.aa_resolution("records_per_s") == pytest.approx(2.0)
+    assert result.aa_resolution("records_per_s", result.comparisons[0]) == pytest.approx(1.25)
+
+
 def test_a_missing_value_says_why(fake_result):
     result = fake_result({SMALL: [1.0], LARGE: [Unavailable("no counter")]})
     assert str(result.summary(LARGE, "records_per_s")) == "unavailable: no counter"
