@@ -1,0 +1,55 @@
+"""What a broker checks of a batch that a producer sends, before it appends it: Apache Kafka 4.1 beside kfast.
+
+Whoever compares the two compares this too. What has to look at each record costs by the record, in a compressed batch
+with its decompression; what looks at the header, or takes the checksum, costs by the batch or by the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kfast.lab.experiment_findings import table_lines
+
+ALWAYS, COMPACTED, NOT_YET = "always", "compacted topics only", "not yet"
+BATCH, BYTE, RECORD = "a batch", "a byte", "a record"
+_STORAGE, _COMMON = "org.apache.kafka.storage.internals.log.", "org.apache.kafka.common."
+
+
+@dataclass(frozen=True, slots=True)
+class ProduceCheck:
+    """`kafka` and `kfast` say when each broker makes it; `cost` is what it is done for: a batch, a byte or a record.
+
+    `kafka_class` is the class of Apache Kafka 4.1 that makes it.
+    """
+
+    name: str
+    cost: str
+    kafka: str
+    kafka_class: str
+    kfast: str
+
+
+PRODUCE_CHECKS: Sequence[ProduceCheck] = (
+    ProduceCheck("one batch a partition, of version 2", BATCH, ALWAYS, f"{_COMMON}requests.ProduceRequest", ALWAYS),
+    ProduceCheck("not larger than max.message.bytes", BATCH, ALWAYS, f"{_STORAGE}UnifiedLog", ALWAYS),
+    ProduceCheck("not larger than a segment", BATCH, ALWAYS, f"{_STORAGE}UnifiedLog", ALWAYS),
+    ProduceCheck("CRC-32C of all but the first bytes", BYTE, ALWAYS, f"{_COMMON}record.DefaultRecordBatch", ALWAYS),
+    ProduceCheck("count agrees with the offsets", BATCH, ALWAYS, f"{_STORAGE}LogValidator", ALWAYS),
+    ProduceCheck("no control batch", BATCH, ALWAYS, f"{_STORAGE}LogValidator", ALWAYS),
+    ProduceCheck("sequence number and epoch of the producer", BATCH, ALWAYS, f"{_STORAGE}ProducerAppendInfo", NOT_YET),
+    ProduceCheck("decompressed, if compressed", RECORD, ALWAYS, f"{_STORAGE}LogValidator", COMPACTED),
+    ProduceCheck("each record can be parsed", RECORD, ALWAYS, f"{_COMMON}record.DefaultRecord", COMPACTED),
+    ProduceCheck(
+        "as many records as the header says", RECORD, ALWAYS, f"{_COMMON}record.DefaultRecordBatch", COMPACTED
+    ),
+    ProduceCheck("timestamps within limits", RECORD, ALWAYS, f"{_STORAGE}LogValidator", "the header's two, always"),
+    ProduceCheck("each record has a key", RECORD, COMPACTED, f"{_STORAGE}LogValidator", COMPACTED),
+)
+
+
+def check_table(checks: Sequence[ProduceCheck] = PRODUCE_CHECKS) -> list[str]:
+    """The checks as the lines of a table; classes without their packages."""
+    head = ["done for", "check", "Apache Kafka 4.1", "its class", "kfast"]
+    rows = [[one.cost, one.name, one.kafka, one.kafka_class.rpartition(".")[2], one.kfast] for one in checks]
+    return table_lines([head, *rows])
