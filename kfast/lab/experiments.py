@@ -8,6 +8,7 @@ from kfast.errors import KfastError
 from kfast.lab.ablation import ABLATION
 from kfast.lab.append_order import APPEND_ORDER
 from kfast.lab.batching import BATCHING
+from kfast.lab.beside_kafka import BESIDE_KAFKA
 from kfast.lab.cold_reader import COLD_READER
 from kfast.lab.copy_cost import COPY_COST
 from kfast.lab.crash_cost import CRASH_COST
@@ -30,6 +31,7 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {
         TLS_COST,
         CRASH_COST,
         ABLATION,
+        BESIDE_KAFKA,
     )
 }
 

@@ -1,0 +1,148 @@
+"""E11, kfast beside Apache Kafka or any cluster: the same clients put the same loads on each of them.
+
+Three kinds of load: the kernel's work (fetches, large batches), a request's work (records of 100 bytes, one a request)
+and a program's own library. What the brokers do to a batch that they are sent is not the same: see `produce_checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kfast.lab.beside_loads import (
+    ALONE,
+    BYTES,
+    CPU_PER_GB,
+    CPU_PER_REQUEST,
+    FETCH,
+    LIBRARY_CONSUME,
+    LIBRARY_PRODUCE,
+    LOADS,
+    P50,
+    P99,
+    PRODUCE,
+    RECORDS,
+    SMALL,
+)
+from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA, BesideSession, Extent
+from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Options, Plan, block_count
+
+SMOKE_LOADS = (FETCH, PRODUCE, ALONE)
+EXTENT = Extent(settle_s=0.25, measure_s=0.75, warm_up_s=5.0, read_bytes=256 << 20)
+SMOKE_EXTENT = Extent(settle_s=0.05, measure_s=0.1, warm_up_s=0.25, read_bytes=16 << 20)
+LARGE_LOADS = (FETCH, PRODUCE)
+REPEATED_LOADS = (FETCH, ALONE)
+COMPARED = {
+    FETCH: (CPU_PER_GB, BYTES),
+    PRODUCE: (CPU_PER_GB, BYTES),
+    SMALL: (CPU_PER_REQUEST, RECORDS),
+    ALONE: (CPU_PER_REQUEST, P50, P99),
+    LIBRARY_PRODUCE: (CPU_PER_GB, BYTES),
+    LIBRARY_CONSUME: (CPU_PER_GB, BYTES),
+}
+"""What each load is compared by."""
+
+WORDS = {
+    CPU_PER_GB: "broker CPU a GB",
+    CPU_PER_REQUEST: "broker CPU a request",
+    BYTES: "bytes a second",
+    RECORDS: "records a second",
+    P50: "median latency",
+    P99: "99 % latency",
+}
+
+
+def beside_arm(broker: str, load: str, cluster: str | None = None) -> Arm:
+    """One load on one broker; `cluster` is the address of the broker CLUSTER."""
+    return Arm.of(f"{LOADS[load].words}: {_broker_words(broker, cluster)}", broker=broker, load=load)
+
+
+def beside_arms(is_smoke: bool = False, cluster: str | None = None) -> list[Arm]:
+    """Each load on each broker, large ones also on a Kafka with the system's socket buffers; and A/A pairs."""
+    if is_smoke:
+        arms = [beside_arm(broker, load) for load in SMOKE_LOADS for broker in (KFAST, KAFKA)]
+        repeated = [beside_arm(KFAST, ALONE).again()]
+    else:
+        arms = [beside_arm(broker, load) for load in LOADS for broker in (KFAST, KAFKA)]
+        arms += [beside_arm(OPEN_KAFKA, load) for load in LARGE_LOADS]
+        repeated = [beside_arm(KFAST, load).again() for load in REPEATED_LOADS]
+    if cluster is not None:
+        arms += [beside_arm(CLUSTER, load, cluster) for load in dict.fromkeys(arm["load"] for arm in arms)]
+    return [*arms, *repeated]
+
+
+def beside_comparisons(arms: Sequence[Arm], cluster: str | None = None) -> list[Comparison]:
+    """kfast over each other broker, load by load, by what can be seen; and what Kafka's buffers do. Of `arms`."""
+    found = [effect(load, measure, other, cluster) for other in (KAFKA, OPEN_KAFKA) for load, measure in _COMPARED]
+    seen = [(load, measure) for load, measure in _COMPARED if measure not in (CPU_PER_GB, CPU_PER_REQUEST)]
+    found += [effect(load, measure, CLUSTER, cluster) for load, measure in seen]
+    found += [effect(FETCH, measure, OPEN_KAFKA, over=KAFKA) for measure in COMPARED[FETCH]]
+    return [comparison for comparison in found if {comparison.over, comparison.under} <= set(arms)]
+
+
+def effect(load: str, measure: str, under: str = KAFKA, cluster: str | None = None, over: str = KFAST) -> Comparison:
+    """One broker over another, by one measure of one load."""
+    words = f"{over} over {_broker_words(under, cluster)}, {LOADS[load].words}, {WORDS[measure]}"
+    return Comparison(words, measure, beside_arm(over, load), beside_arm(under, load, cluster))
+
+
+_COMPARED = [(load, measure) for load, measures in COMPARED.items() for measure in measures]
+
+
+def _broker_words(broker: str, cluster: str | None) -> str:
+    return f"the cluster at {cluster}" if broker == CLUSTER else broker
+
+
+def _plan(options: Options) -> Plan:
+    cluster = options.bootstrap_servers
+    arms = beside_arms(options.is_smoke, cluster)
+    extent = SMOKE_EXTENT if options.is_smoke else EXTENT
+
+    def open_session(directory: Path) -> BesideSession:
+        return BesideSession(directory, arms, extent, cluster)
+
+    return Plan(
+        arms=arms,
+        comparisons=beside_comparisons(arms, cluster),
+        block_count=block_count(options),
+        run_s=extent.settle_s + extent.measure_s + 0.5,
+        open_session=open_session,
+        touched_bytes=64 << 20 if options.is_smoke else 2 << 30,
+        warms_up=not options.is_smoke,
+    )
+
+
+BESIDE_KAFKA = Experiment(
+    name="E11",
+    slug="beside-kafka",
+    title="How does kfast compare with Apache Kafka?",
+    question="what does the same load cost kfast, Apache Kafka 4.1 and any other cluster?",
+    factors={
+        "broker": "kfast; Apache Kafka 4.1, where Java and its jars are, with its own socket buffers of 100 KiB and "
+        "with the system's, which grow; and the cluster that was named",
+        "load": "fetches of 1 MiB and batches of 100 KiB, raw; records of 100 bytes one a request, on 4 connections "
+        "and one in flight; 1 KiB records through librdkafka",
+    },
+    control="Apache Kafka, warmed up; two loads on kfast run twice in each block (A/A)",
+    measures=(
+        Measure(CPU_PER_GB, "broker CPU, s/GB", "less"),
+        Measure(BYTES, "MB/s", "more", 1e6),
+        Measure(RECORDS, "records a second", "more"),
+        Measure(CPU_PER_REQUEST, "broker CPU, us a request", "less"),
+        Measure(P50, "latency of a request, p50, us", "less"),
+        Measure(P99, "latency of a request, p99, us", "less"),
+    ),
+    falsifier="kfast needs more CPU than Apache Kafka for the same load, or moves less",
+    shows="what a broker that keeps per-record work out of its way costs beside one that checks each record, on this "
+    "machine, with few clients, one partition and no replication",
+    shows_not="that kfast could take Kafka's place: it does not replicate, and it checks less of what it is sent (the "
+    "table of checks says what). kfast has no validation of records yet that could be turned on, so what those checks "
+    "cost is a part of every ratio to produce. Latency is that of one request at a time, not under a load that comes "
+    "whatever the broker does. What Kafka is made for, many partitions, clients and disks, is not asked for here",
+    counter_check=(
+        "kafka-producer-perf-test.sh --num-records 2000000 --record-size 1024 --throughput -1 --producer-props "
+        "bootstrap.servers=... against `kfast serve` and against Kafka, each with `pidstat -p PID 1` beside it"
+    ),
+    plan=_plan,
+    takes_cluster=True,
+)

@@ -1,0 +1,70 @@
+import pytest
+
+from kfast.lab import beside_session
+from kfast.lab.apache_kafka import KafkaMissingError
+from kfast.lab.beside_kafka import BESIDE_KAFKA, COMPARED, beside_arm, beside_arms, beside_comparisons, effect
+from kfast.lab.beside_loads import ALONE, BYTES, CPU_PER_GB, CPU_PER_REQUEST, FETCH, LOADS, P50, PRODUCE
+from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA
+from kfast.lab.experiment import Options
+from kfast.lab.experiment_run import ExperimentRun
+from kfast.lab.unavailable import Unavailable
+
+THERE = "kafka-1:9092"
+
+
+def test_an_arm_says_what_it_is():
+    assert beside_arm(KFAST, ALONE).name == "100 B a request, one in flight: kfast"
+    assert beside_arm(CLUSTER, FETCH, THERE).name == "raw fetches of 1 MiB: the cluster at kafka-1:9092"
+
+
+def test_every_load_is_put_on_both_brokers_and_large_ones_on_larger_buffers_too():
+    arms = beside_arms()
+    for broker, loads in ((KFAST, [*LOADS]), (KAFKA, [*LOADS]), (OPEN_KAFKA, [FETCH, PRODUCE])):
+        assert [arm["load"] for arm in arms if (arm["broker"], arm.replicate) == (broker, 0)] == loads
+    assert {arm["broker"] for arm in arms if arm.replicate} == {KFAST}, "Kafka may be missing, the A/A pairs may not"
+
+
+@pytest.mark.parametrize("is_smoke", [True, False])
+def test_a_named_cluster_gets_every_load_and_is_not_compared_by_cpu(is_smoke):
+    arms = beside_arms(is_smoke, THERE)
+    there = [arm["load"] for arm in arms if arm["broker"] == CLUSTER]
+    assert there == list(dict.fromkeys(arm["load"] for arm in arms))
+    compared = [one for one in beside_comparisons(arms, THERE) if one.under["broker"] == CLUSTER]
+    assert {one.under["load"] for one in compared} == set(there)
+    assert not {one.measure for one in compared} & {CPU_PER_GB, CPU_PER_REQUEST}
+
+
+def test_the_headline_is_what_a_fetched_gigabyte_costs():
+    first = beside_comparisons(beside_arms())[0]
+    assert first == effect(FETCH, CPU_PER_GB)
+    assert first.words == "kfast over Apache Kafka, raw fetches of 1 MiB, broker CPU a GB"
+    assert first.measure == BESIDE_KAFKA.measures[0].name
+
+
+def test_what_kafkas_buffers_do_is_a_comparison_of_its_own():
+    found = effect(FETCH, BYTES, OPEN_KAFKA, over=KAFKA)
+    assert found in beside_comparisons(beside_arms())
+    assert found.words == "Apache Kafka over Apache Kafka, system's buffers, raw fetches of 1 MiB, bytes a second"
+
+
+def test_each_load_is_compared_by_cpu_and_by_what_it_is_for():
+    assert set(COMPARED) == set(LOADS)
+    assert all({CPU_PER_GB, CPU_PER_REQUEST} & set(measures) for measures in COMPARED.values())
+
+
+@pytest.fixture(scope="module")
+def smoke_result():
+    def missing(*arguments):
+        raise KafkaMissingError("there is no java on this machine")
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(beside_session, "ApacheKafka", missing)
+        return ExperimentRun(BESIDE_KAFKA, Options(is_smoke=True, block_count=1)).run()
+
+
+def test_without_kafka_the_smoke_run_has_kfast_alone_and_says_why(smoke_result):
+    assert {run.arm for run in smoke_result.runs} == {arm for arm in smoke_result.arms if arm["broker"] == KFAST}
+    assert {str(reason) for _, reason in smoke_result.skipped} == {"unavailable: there is no java on this machine"}
+    assert all(run.value(BYTES) > 0 and run.value(P50) > 0 for run in smoke_result.runs)
+    assert str(smoke_result.ratio(smoke_result.comparisons[0])) == "unavailable: there is no java on this machine"
+    assert not isinstance(smoke_result.aa_resolution(P50), Unavailable)
