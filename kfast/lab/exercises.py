@@ -12,6 +12,7 @@ from kfast.lab.experiment import Comparison
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import factor, number
+from kfast.lab.produce_checks import checks_of_records
 from kfast.lab.published import ibm_gains
 from kfast.lab.tls_cost import TLS_RECORD_SIZE
 from kfast.lab.unavailable import Unavailable
@@ -22,6 +23,7 @@ from kfast.transfer.tls_connection import CPU_COPIES as TLS_COPIES
 GIB = 1 << 30
 TLS_RECORD_OVERHEAD = 5 + 1 + 16  # head, content type and tag (RFC 8446, 5.2; RFC 5116, 5.1)
 PAYING_SHARE = 0.8
+CHECK_S = 50e-9
 IBM_LARGEST_BYTES = 1_024_000_000
 SEEK_S, DISK_BYTES_PER_S = 0.008, 150e6  # of a 7200 rpm disk: to find a place, and to go on
 
@@ -124,6 +126,22 @@ def tls_record_overhead(answer: int | None) -> str:
     """How many bytes do TLS 1.3 and AES-GCM add to 1 GiB?"""
     why = "22 with each record, so little that more bytes are not what TLS costs"
     return _check(answer, GIB // TLS_RECORD_SIZE * TLS_RECORD_OVERHEAD, 0.0, why)
+
+
+def checks_of_each_record(answer: int | None) -> str:
+    """For how many of the checks in the table does Apache Kafka look at each record of a usual topic?"""
+    found = checks_of_records("kafka")
+    return _check(answer, len(found), 0.0, f"{', '.join(found)}; kfast for none")
+
+
+def checking_s(answer: float | None) -> str:
+    """How many seconds of CPU a GB are 50 ns for each record of 1 KiB?"""
+    return _check(answer, 1e9 / 1024 * CHECK_S, 0.02, "a check of each record costs by the record, not by the byte")
+
+
+def checking_small_s(answer: float | None) -> str:
+    """And for records of 100 bytes?"""
+    return _check(answer, 1e9 / 100 * CHECK_S, 0.02, "ten times as many records, ten times the price of the same GB")
 
 
 def most_lost(answer: str | None, result: ExperimentResult) -> str:

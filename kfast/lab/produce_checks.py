@@ -48,6 +48,11 @@ PRODUCE_CHECKS: Sequence[ProduceCheck] = (
 )
 
 
+def checks_of_records(broker: str, checks: Sequence[ProduceCheck] = PRODUCE_CHECKS) -> list[str]:
+    """What `broker`, "kafka" or "kfast", looks at each record for, whatever the topic."""
+    return [one.name for one in checks if one.cost == RECORD and getattr(one, broker) == ALWAYS]
+
+
 def check_table(checks: Sequence[ProduceCheck] = PRODUCE_CHECKS) -> list[str]:
     """The checks as the lines of a table; classes without their packages."""
     head = ["done for", "check", "Apache Kafka 4.1", "its class", "kfast"]

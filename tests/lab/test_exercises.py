@@ -87,3 +87,10 @@ def test_the_ingredient_that_matters_most_is_found_in_the_result(some_provenance
     assert exercises.most_gained("compression", result).startswith("Right")
     assert exercises.most_gained("luck", result).startswith("'luck' is none of batching, deferred write-back")
     assert exercises.most_gained(None, result) == "No answer yet."
+
+
+def test_checks_of_records_cost_by_the_record():
+    assert exercises.checks_of_each_record(4).startswith("Right, 4")
+    assert exercises.checks_of_each_record(5) == "Not yet: 5.00 is too large."
+    assert exercises.checking_s(0.05).startswith("Not yet")
+    assert exercises.checking_small_s(None) == "No answer yet."

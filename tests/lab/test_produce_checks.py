@@ -11,7 +11,7 @@ import pytest
 import kfast
 from kfast.client.cluster import connect_to_leader, create_topic
 from kfast.lab.apache_kafka import ApacheKafka
-from kfast.lab.produce_checks import ALWAYS, COMPACTED, NOT_YET, PRODUCE_CHECKS, check_table
+from kfast.lab.produce_checks import ALWAYS, COMPACTED, NOT_YET, PRODUCE_CHECKS, check_table, checks_of_records
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.checksum import crc32c
 from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, HEADER_SIZE, MAX_TIMESTAMP_POSITION
@@ -168,3 +168,8 @@ def test_the_table_has_a_line_for_each_check():
     assert len(lines) == len(PRODUCE_CHECKS) + 1
     assert lines[0].split()[:3] == ["done", "for", "check"]
     assert any("ProducerAppendInfo" in line and NOT_YET in line for line in lines)
+
+
+def test_kfast_looks_at_no_record_of_a_usual_topic_and_apache_kafka_at_each():
+    assert checks_of_records("kfast") == []
+    assert len(checks_of_records("kafka")) == 4
