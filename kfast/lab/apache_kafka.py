@@ -78,9 +78,9 @@ def kafka_libs() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     libs = Path(named) if named else cache / "kfast" / "kafka-libs"
     if not any(libs.glob("kafka_*.jar")):
-        place = f"the folder that {LIBS_VARIABLE} names" if named else "kfast/kafka-libs in the user's cache folder"
+        place = f"the folder that {LIBS_VARIABLE} names" if named else "kfast/kafka-libs of the user's cache folder"
         raise KafkaMissingError(
-            f"{place} holds no jars of Apache Kafka: let {LIBS_VARIABLE} name the folder libs of an unpacked Kafka "
+            f"no jars of Apache Kafka in {place}: let {LIBS_VARIABLE} name the folder libs of an unpacked Kafka "
             "4.1, or have Maven fetch them (dependency:copy-dependencies with kfast's .ci/kafka-pom.xml, or a pom.xml "
             "that names org.apache.kafka's kafka_2.13, kafka-tools and kafka-server 4.1.0)"
         )

@@ -1,10 +1,11 @@
-"""One look for each meaning of an arm, in every figure of every experiment: copy modes, clients, codecs."""
+"""One look for each meaning of an arm, in every figure of every experiment: copy modes, brokers, clients, codecs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA
 from kfast.lab.experiment import Arm, Factor
 from kfast.viz import style
 from kfast.viz.spread import Look
@@ -20,6 +21,10 @@ FACTOR_LOOKS: Mapping[tuple[str, Factor], Look] = {
     ("compression", "snappy"): Look("snappy", style.REDDISH_PURPLE, "X", "-."),
     ("compression", "lz4"): Look("lz4", style.SKY_BLUE, "v", ":"),
     ("compression", "zstd"): Look("zstd", style.BLUISH_GREEN, "*", "-"),
+    ("broker", KFAST): Look(KFAST, style.BLUE, "o", "-"),
+    ("broker", KAFKA): Look(KAFKA, style.VERMILLION, "s", "--"),
+    ("broker", OPEN_KAFKA): Look(OPEN_KAFKA, style.ORANGE, "D", "-."),
+    ("broker", CLUSTER): Look("the cluster", style.REDDISH_PURPLE, "^", ":"),
     ("client", "raw"): Look("raw client", style.BLUE, "o", "-"),
     ("client", "confluent"): Look("librdkafka", style.VERMILLION, "s", "--"),
 }
