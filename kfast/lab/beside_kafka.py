@@ -28,10 +28,10 @@ from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA, BesideSe
 from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Options, Plan, block_count
 
 SMOKE_LOADS = (FETCH, PRODUCE, ALONE)
-EXTENT = Extent(settle_s=0.25, measure_s=0.75, warm_up_s=5.0, read_bytes=256 << 20)
+EXTENT = Extent(settle_s=0.2, measure_s=0.7, warm_up_s=5.0, read_bytes=256 << 20)
 SMOKE_EXTENT = Extent(settle_s=0.05, measure_s=0.1, warm_up_s=0.25, read_bytes=16 << 20)
 LARGE_LOADS = (FETCH, PRODUCE)
-REPEATED_LOADS = (FETCH, ALONE)
+REPEATED_LOADS = (FETCH, PRODUCE, SMALL, ALONE)
 COMPARED = {
     FETCH: (CPU_PER_GB, BYTES),
     PRODUCE: (CPU_PER_GB, BYTES),
@@ -63,12 +63,15 @@ def beside_arms(is_smoke: bool = False, cluster: str | None = None) -> list[Arm]
         arms = [beside_arm(broker, load) for load in SMOKE_LOADS for broker in (KFAST, KAFKA)]
         repeated = [beside_arm(KFAST, ALONE).again()]
     else:
-        arms = [beside_arm(broker, load) for load in LOADS for broker in (KFAST, KAFKA)]
-        arms += [beside_arm(OPEN_KAFKA, load) for load in LARGE_LOADS]
+        arms = [beside_arm(broker, load) for load in LOADS for broker in _brokers_of(load)]
         repeated = [beside_arm(KFAST, load).again() for load in REPEATED_LOADS]
     if cluster is not None:
         arms += [beside_arm(CLUSTER, load, cluster) for load in dict.fromkeys(arm["load"] for arm in arms)]
     return [*arms, *repeated]
+
+
+def _brokers_of(load: str) -> tuple[str, ...]:
+    return (KFAST, KAFKA, OPEN_KAFKA) if load in LARGE_LOADS else (KFAST, KAFKA)
 
 
 def beside_comparisons(arms: Sequence[Arm], cluster: str | None = None) -> list[Comparison]:
@@ -123,7 +126,7 @@ BESIDE_KAFKA = Experiment(
         "load": "fetches of 1 MiB and batches of 100 KiB, raw; records of 100 bytes one a request, on 4 connections "
         "and one in flight; 1 KiB records through librdkafka",
     },
-    control="Apache Kafka, warmed up; two loads on kfast run twice in each block (A/A)",
+    control="Apache Kafka, warmed up; kfast's raw loads run twice in each block (A/A)",
     measures=(
         Measure(CPU_PER_GB, "broker CPU, s/GB", "less"),
         Measure(BYTES, "MB/s", "more", 1e6),
