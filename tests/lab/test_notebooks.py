@@ -42,7 +42,7 @@ def test_a_notebook_keeps_the_house_rules(path):
     notebook = json.loads(path.read_text())
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     first = "".join(notebook["cells"][0]["source"])
-    assert 10 <= len(notebook["cells"]) <= 20
+    assert 10 <= len(notebook["cells"]) <= 24, "one question, its full run beside it"
     assert max(source.count("\n") + 1 for source in code) <= 15
     assert sum("# NBVAL_CHECK_OUTPUT" in source for source in code) >= 3
     assert not any(line.startswith("def ") for source in code for line in source.splitlines())
