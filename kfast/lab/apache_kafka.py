@@ -124,7 +124,10 @@ class ApacheKafka:
 
     def _format(self) -> None:
         command = [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        except subprocess.TimeoutExpired:
+            raise KafkaMissingError(f"Apache Kafka did not format its directory in {START_LIMIT_S} s") from None
         if done.returncode:
             raise KafkaMissingError(
                 f"Apache Kafka could not format its directory (it needs Java 17 or newer): {_last_words(done.stderr)}"

@@ -52,12 +52,12 @@ WORDS = {
 }
 
 
-def beside_arm(broker: str, load: str, cluster: str | None = None) -> Arm:
-    """One load on one broker; `cluster` is the address of the broker CLUSTER."""
-    return Arm.of(f"{LOADS[load].words}: {_broker_words(broker, cluster)}", broker=broker, load=load)
+def beside_arm(broker: str, load: str) -> Arm:
+    """One load on one broker. No name has the address of a cluster: results are given away."""
+    return Arm.of(f"{LOADS[load].words}: {broker}", broker=broker, load=load)
 
 
-def beside_arms(is_smoke: bool = False, cluster: str | None = None) -> list[Arm]:
+def beside_arms(is_smoke: bool = False, with_cluster: bool = False) -> list[Arm]:
     """Each load on each broker, large ones also on a Kafka with the system's socket buffers; and A/A pairs."""
     if is_smoke:
         arms = [beside_arm(broker, load) for load in SMOKE_LOADS for broker in (KFAST, KAFKA)]
@@ -65,8 +65,8 @@ def beside_arms(is_smoke: bool = False, cluster: str | None = None) -> list[Arm]
     else:
         arms = [beside_arm(broker, load) for load in LOADS for broker in _brokers_of(load)]
         repeated = [beside_arm(KFAST, load).again() for load in REPEATED_LOADS]
-    if cluster is not None:
-        arms += [beside_arm(CLUSTER, load, cluster) for load in dict.fromkeys(arm["load"] for arm in arms)]
+    if with_cluster:
+        arms += [beside_arm(CLUSTER, load) for load in dict.fromkeys(arm["load"] for arm in arms)]
     return [*arms, *repeated]
 
 
@@ -74,31 +74,27 @@ def _brokers_of(load: str) -> tuple[str, ...]:
     return (KFAST, KAFKA, OPEN_KAFKA) if load in LARGE_LOADS else (KFAST, KAFKA)
 
 
-def beside_comparisons(arms: Sequence[Arm], cluster: str | None = None) -> list[Comparison]:
+def beside_comparisons(arms: Sequence[Arm]) -> list[Comparison]:
     """kfast over each other broker, load by load, by what can be seen; and what Kafka's buffers do. Of `arms`."""
-    found = [effect(load, measure, other, cluster) for other in (KAFKA, OPEN_KAFKA) for load, measure in _COMPARED]
+    found = [effect(load, measure, other) for other in (OPEN_KAFKA, KAFKA) for load, measure in _COMPARED]
     seen = [(load, measure) for load, measure in _COMPARED if measure not in (CPU_PER_GB, CPU_PER_REQUEST)]
-    found += [effect(load, measure, CLUSTER, cluster) for load, measure in seen]
+    found += [effect(load, measure, CLUSTER) for load, measure in seen]
     found += [effect(FETCH, measure, OPEN_KAFKA, over=KAFKA) for measure in COMPARED[FETCH]]
     return [comparison for comparison in found if {comparison.over, comparison.under} <= set(arms)]
 
 
-def effect(load: str, measure: str, under: str = KAFKA, cluster: str | None = None, over: str = KFAST) -> Comparison:
+def effect(load: str, measure: str, under: str = KAFKA, over: str = KFAST) -> Comparison:
     """One broker over another, by one measure of one load."""
-    words = f"{over} over {_broker_words(under, cluster)}, {LOADS[load].words}, {WORDS[measure]}"
-    return Comparison(words, measure, beside_arm(over, load), beside_arm(under, load, cluster))
+    words = f"{over} over {under}, {LOADS[load].words}, {WORDS[measure]}"
+    return Comparison(words, measure, beside_arm(over, load), beside_arm(under, load))
 
 
 _COMPARED = [(load, measure) for load, measures in COMPARED.items() for measure in measures]
 
 
-def _broker_words(broker: str, cluster: str | None) -> str:
-    return f"the cluster at {cluster}" if broker == CLUSTER else broker
-
-
 def _plan(options: Options) -> Plan:
     cluster = options.bootstrap_servers
-    arms = beside_arms(options.is_smoke, cluster)
+    arms = beside_arms(options.is_smoke, with_cluster=cluster is not None)
     extent = SMOKE_EXTENT if options.is_smoke else EXTENT
 
     def open_session(directory: Path) -> BesideSession:
@@ -106,7 +102,7 @@ def _plan(options: Options) -> Plan:
 
     return Plan(
         arms=arms,
-        comparisons=beside_comparisons(arms, cluster),
+        comparisons=beside_comparisons(arms),
         block_count=block_count(options),
         run_s=extent.settle_s + extent.measure_s + 0.5,
         open_session=open_session,

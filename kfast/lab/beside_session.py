@@ -22,7 +22,7 @@ from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.sizes import size_text
 
-KFAST, KAFKA, OPEN_KAFKA, CLUSTER = "kfast", "Apache Kafka", "Apache Kafka, system's buffers", "cluster"
+KFAST, KAFKA, OPEN_KAFKA, CLUSTER = "kfast", "Apache Kafka", "Apache Kafka, system's buffers", "the named cluster"
 BUFFERS: Final = {"socket.send.buffer.bytes": "-1", "socket.receive.buffer.bytes": "-1"}
 """The system's own, which grow, as kfast has them; Kafka's default is 102,400 bytes for each."""
 
@@ -68,8 +68,8 @@ class BesideSession:
     def conditions(self) -> Mapping[str, str]:
         extent = self._extent
         found = {
-            "clients and brokers": "processes of their own on one machine, over loopback, congestion control reno; all "
-            "brokers run all the time, one of them under load",
+            "clients and brokers": "processes of their own on one machine, but for a named cluster; over loopback, "
+            "congestion control reno; all brokers run all the time, one of them under load",
             "broker CPU": "of the whole process, by the CPU clock the kernel keeps for it, for each broker alike",
             "raw clients": "send batches that were built beforehand, 5 requests in flight unless an arm says one; "
             "fetch one after the other into one buffer, as consumers do, and do not look at it",
@@ -85,7 +85,7 @@ class BesideSession:
             buffers = "its own defaults" if name == KAFKA else "its own defaults but for the sizes of socket buffers"
             found[name] = f"4.1, {buffers}, heap {HEAP}, G1; {warm}; {pacing_words(congestion_control)}"
         if CLUSTER in self._brokers:
-            found["the cluster"] = f"{warm}; {pacing_words('unknown')}; topics of 1 replica"
+            found[CLUSTER] = f"{warm}; {pacing_words('unknown')}; topics of 1 replica"
         return found
 
     def run(self, arm: Arm) -> Measurement:

@@ -40,9 +40,10 @@ def sentence(result: ExperimentResult, comparison: Comparison) -> str:
     ratio = result.ratio(comparison)
     if isinstance(ratio, Unavailable):
         return f"{comparison.words}: {ratio}."
-    if is_effect(result, comparison):
-        return f"{comparison.words}: {factor(ratio)}. {_limit_words(result, comparison)}"
     smallest = result.aa_resolution(comparison.measure, comparison)
+    if is_effect(result, comparison):
+        unknown = " How far equal runs differ is not known." if isinstance(smallest, Unavailable) else ""
+        return f"{comparison.words}: {factor(ratio)}. {_limit_words(result, comparison)}{unknown}"
     seen = f"larger than the A/A resolution ({smallest:.2f} times)" if isinstance(smallest, float) else "to be seen"
     return f"{comparison.words}: no effect {seen}, {factor(ratio)}. {_limit_words(result, comparison)}"
 

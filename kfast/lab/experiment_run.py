@@ -36,6 +36,7 @@ class ExperimentRun:
         self._provenance: Provenance | None = None
         self._conditions: dict[str, str] = {}
         self._skipped: dict[Arm, Unavailable] = {}
+        self._ran: set[Arm] = set()
 
     def blocks(self, progress: Progress | None = None) -> Generator[list[Run], None, None]:
         """Yield each block's runs when it is through. Files and children go when the iterator is closed."""
@@ -64,8 +65,10 @@ class ExperimentRun:
         try:
             measurement = session.run(arm)
         except ArmUnavailableError as error:
-            self._skipped[arm] = Unavailable(str(error))
+            if arm not in self._ran:  # one that could be run before lacks this block only
+                self._skipped[arm] = Unavailable(str(error))
             return None
+        self._ran.add(arm)
         return Run(block, arm, measurement, difference(machine_cpu(), before))
 
     def run(self, progress: Progress | None = None) -> ExperimentResult:

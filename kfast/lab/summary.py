@@ -69,14 +69,6 @@ def resolution(first: Sequence[float], second: Sequence[float]) -> float:
     return max(ratio.high, 1 / ratio.low)
 
 
-def verdict(ratio: Interval, aa_resolution: float, limited_by: str) -> str:
-    """The finding in words: an interval that spans 1, or lies within the A/A resolution, is no effect."""
-    lies_within = 1 / aa_resolution <= ratio.median <= aa_resolution
-    if ratio.spans(1.0) or lies_within:
-        return f"no effect larger than the A/A resolution ({aa_resolution:.2f}x) while {limited_by} was the limit"
-    return f"{ratio.median:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]"
-
-
 def limiting_resource(cpu_s: Mapping[str, float], elapsed_s: float) -> str:
     """Which of the named processes kept a processor busy for at least BUSY_SHARE of the time, or "none".
 

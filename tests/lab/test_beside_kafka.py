@@ -9,12 +9,10 @@ from kfast.lab.experiment import Options
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.unavailable import Unavailable
 
-THERE = "kafka-1:9092"
-
 
 def test_an_arm_says_what_it_is():
     assert beside_arm(KFAST, ALONE).name == "100 B a request, one in flight: kfast"
-    assert beside_arm(CLUSTER, FETCH, THERE).name == "raw fetches of 1 MiB: the cluster at kafka-1:9092"
+    assert beside_arm(CLUSTER, FETCH).name == "raw fetches of 1 MiB: the named cluster"
 
 
 def test_every_load_is_put_on_both_brokers_and_large_ones_on_larger_buffers_too():
@@ -26,18 +24,18 @@ def test_every_load_is_put_on_both_brokers_and_large_ones_on_larger_buffers_too(
 
 @pytest.mark.parametrize("is_smoke", [True, False])
 def test_a_named_cluster_gets_every_load_and_is_not_compared_by_cpu(is_smoke):
-    arms = beside_arms(is_smoke, THERE)
+    arms = beside_arms(is_smoke, with_cluster=True)
     there = [arm["load"] for arm in arms if arm["broker"] == CLUSTER]
     assert there == list(dict.fromkeys(arm["load"] for arm in arms))
-    compared = [one for one in beside_comparisons(arms, THERE) if one.under["broker"] == CLUSTER]
+    compared = [one for one in beside_comparisons(arms) if one.under["broker"] == CLUSTER]
     assert {one.under["load"] for one in compared} == set(there)
     assert not {one.measure for one in compared} & {CPU_PER_GB, CPU_PER_REQUEST}
 
 
 def test_the_headline_is_what_a_fetched_gigabyte_costs():
     first = beside_comparisons(beside_arms())[0]
-    assert first == effect(FETCH, CPU_PER_GB)
-    assert first.words == "kfast over Apache Kafka, raw fetches of 1 MiB, broker CPU a GB"
+    assert first == effect(FETCH, CPU_PER_GB, OPEN_KAFKA)
+    assert first.words == "kfast over Apache Kafka, system's buffers, raw fetches of 1 MiB, broker CPU a GB"
     assert first.measure == BESIDE_KAFKA.measures[0].name
 
 

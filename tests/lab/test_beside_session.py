@@ -54,19 +54,19 @@ def test_where_kafka_is_missing_its_arms_say_why_and_the_others_go_on(disk_direc
 def test_a_named_cluster_is_measured_without_its_cpu_and_left_as_it_was(disk_directory):
     with kfast.Broker() as broker:
         cluster = broker.bootstrap_servers
-        arms = [beside_arm(CLUSTER, load, cluster) for load in (FETCH, PRODUCE)]
+        arms = [beside_arm(CLUSTER, load) for load in (FETCH, PRODUCE)]
         with BesideSession(disk_directory, arms, TINY, cluster) as session:
             for arm in arms:
                 found = session.run(arm)
                 assert found.values[BYTES] > 0
                 assert str(found.values[CPU_PER_GB]) == "unavailable: not on this machine"
             assert len(topics(cluster)) == 1, "the topic that is read"
-            assert "the cluster" in session.conditions
+            assert CLUSTER in session.conditions
         assert topics(cluster) == []
 
 
 def test_a_cluster_that_does_not_answer_leaves_nothing_behind(disk_directory):
-    arms = [beside_arm(KFAST, FETCH), beside_arm(CLUSTER, FETCH, "127.0.0.1:1")]
+    arms = [beside_arm(KFAST, FETCH), beside_arm(CLUSTER, FETCH)]
     with pytest.raises(kfast.errors.KfastError, match=r"no broker answers at 127\.0\.0\.1:1"):
         BesideSession(disk_directory, arms, TINY, "127.0.0.1:1")
     assert not list(disk_directory.iterdir())

@@ -23,9 +23,9 @@ def test_each_server_meets_each_consumer_and_the_claim_has_its_a_a_pairs():
     assert {(arm["server"], arm["consumer"]) for arm in arms if not arm["warms_up"]} == {
         (server, consumer) for server in (SHARED, PER_CONNECTION) for consumer in (NOBODY, WARM, COLD)
     }
+    claims = (cold_effect(SHARED), cold_effect(PER_CONNECTION))
     assert [arm for arm in arms if arm.replicate] == [
-        cold_effect(SHARED).under.again(),
-        cold_effect(SHARED).over.again(),
+        arm.again() for claim in claims for arm in (claim.under, claim.over)
     ]
 
 

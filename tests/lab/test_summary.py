@@ -1,6 +1,6 @@
 import pytest
 
-from kfast.lab.summary import Interval, interval, limiting_resource, paired_ratio, paired_share, resolution, verdict
+from kfast.lab.summary import Interval, interval, limiting_resource, paired_ratio, paired_share, resolution
 
 
 def test_an_interval_holds_its_median_and_is_the_same_each_time():
@@ -36,14 +36,6 @@ def test_the_resolution_is_one_for_twins_and_never_less():
     assert resolution([1.0, 2.0], [1.0, 2.0]) == 1.0
     assert resolution([1.0, 1.0], [2.0, 2.0]) == 2.0
     assert resolution([2.0, 2.0], [1.0, 1.0]) == 2.0
-
-
-def test_only_what_is_larger_than_the_resolution_is_an_effect():
-    nothing = "no effect larger than the A/A resolution (1.20x) while the disk was the limit"
-    assert verdict(Interval(1.5, 0.9, 2.1, 20), 1.2, "the disk") == nothing
-    assert verdict(Interval(1.1, 1.05, 1.15, 20), 1.2, "the disk") == nothing
-    assert verdict(Interval(0.9, 0.85, 0.95, 20), 1.2, "the disk") == nothing
-    assert verdict(Interval(1.5, 1.4, 1.6, 20), 1.2, "the disk") == "1.50x [1.40, 1.60]"
 
 
 def test_a_busy_process_is_the_limit():
