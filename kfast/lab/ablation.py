@@ -282,11 +282,11 @@ ABLATION = Experiment(
     shows="what each ingredient is worth beside all others, and by itself, on this machine, where the client limits "
     "and where the broker does",
     shows_not="shares of one whole: ingredients need each other, so their factors neither add nor multiply up. Nor "
-    "what write-back costs in the long run: each run's topic is deleted before the kernel has written it. The scattered log "
-    "also sends each batch by itself, and its consumers fall behind in some arms: compare produced and arrived. Nor "
-    "what a network or a disk that seeks would show: loopback is short of nothing that fewer bytes would save, and a "
-    "flash device takes scattered pages nearly as fast as a row of them. Long polls save the CPU of idle consumers; "
-    "these are hardly ever idle",
+    "what write-back costs in the long run: each run's topic is deleted before the kernel has written it. The "
+    "scattered log also sends each batch by itself, and in some arms consumers fall behind: compare produced and "
+    "arrived. Nor what a network or a disk that seeks would show: loopback is short of nothing that fewer bytes would "
+    "save, and a flash device takes scattered pages nearly as fast as a row of them. Long polls save the CPU of idle "
+    "consumers; these are hardly ever idle",
     counter_check=(
         "kafka-producer-perf-test.sh --num-records 1000000 --record-size 1024 --throughput -1 --producer-props "
         "bootstrap.servers=... batch.size=1 (then batch.size=1000000 linger.ms=5, then also compression.type=lz4, and "
