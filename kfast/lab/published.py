@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kfast.lab.prediction import number
+
 IBM = 'IBM developerWorks, "Efficient data transfer through zero copy" (2008)'
 NETDB = 'Kreps, Narkhede and Rao, "Kafka: a Distributed Messaging System for Log Processing" (NetDB 2011)'
 LINKEDIN = 'Kreps, "Benchmarking Apache Kafka: 2 Million Writes Per Second" (LinkedIn Engineering, 2014)'
@@ -35,7 +37,7 @@ class Published:
     confounded_by: str
 
     def __str__(self) -> str:
-        return f"{self.words}: {self.ratio:.3g} times. {self.source}; {self.measured_on}. {self.confounded_by}"
+        return f"{self.words}: {number(self.ratio)} times. {self.source}; {self.measured_on}. {self.confounded_by}"
 
 
 IBM_TABLE_MB_MS: tuple[tuple[int, int, int], ...] = (
