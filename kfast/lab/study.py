@@ -56,6 +56,9 @@ class Study:
         self._start_s = self._end_s = 0.0
         self._error: BaseException | None = None
         self._stop = threading.Event()
+        self._has_started = False
+        self._over = threading.Event()
+        """Not the thread's own end: a Ctrl-C in Thread.join makes Python 3.11 take a thread for ended that goes on."""
         self._thread = threading.Thread(target=self._run, name="kfast-study", daemon=True)
 
     def start(self) -> None:
@@ -66,21 +69,21 @@ class Study:
             older.stop()
         self._start_s = time.monotonic()
         self._thread.start()
+        self._has_started = True
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Return whether it is over. Ctrl-C ends the wait and the study; what was measured is kept."""
         try:
-            self._thread.join(timeout_s)
+            return self._over.wait(timeout_s)
         except KeyboardInterrupt:
             self.stop()
             raise
-        return not self._thread.is_alive()
 
     def stop(self) -> None:
         """End it, if it is still going on, and wait until its files and children are gone."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self.is_running:
+            self._over.wait()
 
     def result(self) -> ExperimentResult:
         """What the blocks so far say. Raises what went wrong, or NothingMeasuredError."""
@@ -92,12 +95,12 @@ class Study:
 
     @property
     def state(self) -> StudyState:
-        end_s = time.monotonic() if self._thread.is_alive() else self._end_s
+        end_s = time.monotonic() if self.is_running else self._end_s
         return StudyState(*self._state, block_count=len(self._blocks), elapsed_s=end_s - self._start_s)
 
     @property
     def is_running(self) -> bool:
-        return self._thread.is_alive()
+        return self._has_started and not self._over.is_set()
 
     def _run(self) -> None:
         blocks = self._experiment_run.blocks(self._note)
@@ -114,6 +117,7 @@ class Study:
         finally:
             blocks.close()  # the files and the children go with it
             self._end_s = time.monotonic()
+            self._over.set()
 
     def _note(self, done: int, total: int, words: str) -> None:
         if self._stop.is_set():

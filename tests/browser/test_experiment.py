@@ -22,6 +22,16 @@ print(len([pid for pid in children(os.getpid()) if "kfast" in Path(f"/proc/{pid}
 """
 
 
+def in_the_kernel(notebook: Any, code: str) -> str:
+    """What `code` prints; asked again while the kernel still drops what was queued behind the cell that failed."""
+    for _ in range(20):
+        words: str = notebook.run_code(code)
+        if words:
+            return words
+        notebook.page.wait_for_timeout(0.25 * SECONDS)
+    return ""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots: Path, theme: str) -> None:
     notebook = open_notebook(NOTEBOOK, height=1250, theme=theme)
@@ -30,8 +40,8 @@ def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots:
     page.get_by_text("Measuring:").first.wait_for(timeout=60 * SECONDS)
     notebook.command("notebook:interrupt-kernel")
     page.get_by_text("KeyboardInterrupt").first.wait_for(timeout=30 * SECONDS)
-    assert notebook.run_code(CHILDREN) == "0"
-    assert notebook.run_code("print(study.is_running)") == "False"
+    assert in_the_kernel(notebook, CHILDREN) == "0"
+    assert in_the_kernel(notebook, "print(study.is_running)") == "False"
 
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
