@@ -22,6 +22,7 @@ from kfast.lab.process_clock import cpu_s_of
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
 from kfast.lab.unavailable import Unavailable
+from kfast.lab.workload_session import NOTHING_MOVED
 
 RECORD_SIZE: Final = 1024
 BATCH_RECORDS: Final = 100  # 100 KiB, and a header
@@ -35,7 +36,6 @@ BYTES, RECORDS, CPU_PER_GB, CPU_PER_REQUEST, P50, P99 = (
 )
 ELSEWHERE: Final = Unavailable("not on this machine")
 OWN_REQUESTS: Final = Unavailable("librdkafka keeps its requests to itself")
-NOTHING_MOVED: Final = Unavailable("nothing moved in this run")
 START_S: Final = 10.0
 _POLL_S: Final = 0.02
 _COUNTED: Final = ("bytes", "records", "requests")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from kfast.client.produce_load import ProduceLoad
 from kfast.lab.counters import DeviceIo, MachineCpu, device_io, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
-from kfast.lab.residency import Residency, make_cold, make_warm
+from kfast.lab.residency import cached_share, make_cold, make_warm
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
 from kfast.lab.shared_thread_broker import SHARED_THREAD_BROKER, WARM_UP
@@ -234,16 +234,6 @@ def _latency(sample: RunSample) -> LatencySummary:
 
 def _cpu_s(metrics: Json) -> float:
     return float(metrics["cpu_user_s"] + metrics["cpu_system_s"])
-
-
-def cached_share(files: Sequence[Residency | Unavailable]) -> Value:
-    """Of all pages of the files, those in the page cache; or why nobody can say."""
-    cached = pages = 0
-    for found in files:
-        if isinstance(found, Unavailable):
-            return found
-        cached, pages = cached + found.cached_pages, pages + found.page_count
-    return cached / pages
 
 
 def _with_file(path: Path, work: Callable[[int], Result]) -> Result:

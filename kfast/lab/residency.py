@@ -10,6 +10,7 @@ import ctypes
 import mmap
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kfast.lab.unavailable import Unavailable
@@ -38,6 +39,16 @@ class Residency:
 
     def __str__(self) -> str:
         return f"{self.cached_pages} of {self.page_count} pages cached, {self.dirty_pages} dirty"
+
+
+def cached_share(files: Iterable[Residency | Unavailable]) -> float | Unavailable:
+    """Of all pages of the files, the share that is in the page cache; or why nobody can say."""
+    cached = pages = 0
+    for found in files:
+        if isinstance(found, Unavailable):
+            return found
+        cached, pages = cached + found.cached_pages, pages + found.page_count
+    return cached / pages
 
 
 class _CachestatRange(ctypes.Structure):

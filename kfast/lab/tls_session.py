@@ -23,7 +23,7 @@ from kfast.client.produce_load import REQUESTS_IN_FLIGHT, ProduceLoad
 from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
-from kfast.lab.residency import residency
+from kfast.lab.residency import cached_share, residency
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
 from kfast.lab.sizes import size_text
@@ -110,14 +110,11 @@ class Listener:
 
     def cached_share(self, log_size: int) -> Value:
         """The share of a log's pages that is in the page cache now."""
-        cached = count = 0
+        found = []
         for path in self._log_files(topic_of(log_size)):
             with open(path, "rb") as file:
-                found = residency(file.fileno())
-            if isinstance(found, Unavailable):
-                return found
-            cached, count = cached + found.cached_pages, count + found.page_count
-        return cached / count
+                found.append(residency(file.fileno()))
+        return cached_share(found)
 
     def encryption(self) -> str:
         """What a client and this broker agree on."""

@@ -18,14 +18,6 @@ FIRST_SENTENCE_S = 20
 RUN_S = 120
 SECONDS = 1000
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-CHILDREN = """
-import os
-from pathlib import Path
-def children(pid):
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-print(len([pid for pid in children(os.getpid()) if "kfast" in Path(f"/proc/{pid}/cmdline").read_text()]))
-"""
 
 
 OVERFLOWING = """() => { const area = document.querySelector('.kfast-dashboard').getBoundingClientRect();
@@ -111,10 +103,10 @@ def test_run_all_then_keys_then_stop(dashboard: Callable[..., DashboardPage], sc
     live.page.wait_for_timeout(3 * SECONDS)
     live.page.screenshot(path=screenshots / "keys.png")
 
-    assert int(live.notebook.run_code(CHILDREN)) >= 3
+    assert int(live.notebook.count_children()) >= 3
     live.press("stop")
     live.wait_for_text("status", "stopped after")
-    assert live.notebook.run_code(CHILDREN) == "0"
+    assert live.notebook.count_children() == "0"
     assert live.notebook.problems == []
 
 
@@ -151,7 +143,7 @@ def test_interrupting_the_wait_ends_the_run(dashboard: Callable[..., DashboardPa
     live.wait_for_text("status", "comparing", 60)
     live.notebook.command("notebook:interrupt-kernel")
     live.wait_for_text("status", "stopped after")
-    assert live.notebook.run_code(CHILDREN) == "0"
+    assert live.notebook.count_children() == "0"
 
 
 def test_nothing_is_cut_off(dashboard: Callable[..., DashboardPage], screenshots: Path) -> None:

@@ -12,20 +12,12 @@ pytestmark = pytest.mark.browser
 
 NOTEBOOK = "06_batching.ipynb"
 SECONDS = 1000
-CHILDREN = """
-import os
-from pathlib import Path
-def children(pid):
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-print(len([pid for pid in children(os.getpid()) if "kfast" in Path(f"/proc/{pid}/cmdline").read_text()]))
-"""
 
 
-def in_the_kernel(notebook: Any, code: str) -> str:
-    """What `code` prints; asked again while the kernel still drops what was queued behind the cell that failed."""
+def answer_of(notebook: Any, ask: Callable[[], str]) -> str:
+    """What the kernel answers; asked again while the kernel still drops what was queued behind the cell that failed."""
     for _ in range(20):
-        words: str = notebook.run_code(code)
+        words = ask()
         if words:
             return words
         notebook.page.wait_for_timeout(0.25 * SECONDS)
@@ -40,13 +32,13 @@ def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots:
     page.get_by_text("Measuring:").first.wait_for(timeout=60 * SECONDS)
     notebook.command("notebook:interrupt-kernel")
     page.get_by_text("KeyboardInterrupt").first.wait_for(timeout=30 * SECONDS)
-    assert in_the_kernel(notebook, CHILDREN) == "0"
-    assert in_the_kernel(notebook, "print(study.is_running)") == "False"
+    assert answer_of(notebook, notebook.count_children) == "0"
+    assert answer_of(notebook, lambda: notebook.run_code("print(study.is_running)")) == "False"
 
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     assert notebook.wait_until_run(60) is None
-    assert notebook.run_code(CHILDREN) == "0"
+    assert notebook.count_children() == "0"
     alternatives = page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea img')].map(image => image.alt)")
     assert any("no finding" in words for words in alternatives), "the smoke run says that it is one"
     assert all(alternatives), "every figure is told in words as well"

@@ -21,7 +21,6 @@ from kfast.lab.cold_reader_session import (
     ColdReaderSession,
     RunSample,
     Sizes,
-    cached_share,
     measurement,
 )
 from kfast.lab.counters import DeviceIo
@@ -72,12 +71,6 @@ def test_a_consumer_that_did_not_read_all_the_time_gives_no_number(consumed, is_
     found = measurement(sample(1, [1], 0), sample(2, [1, 1], consumed, is_done), 0.0)
     assert why in found.values[CONSUMED].reason
     assert found.values[DEVICE_BYTES] == found.values[CONSUMED]
-
-
-def test_what_is_cached_of_many_files():
-    files = [Residency(30, 30, 0, 0), Residency(10, 0, 0, 0)]
-    assert cached_share(files) == 0.75
-    assert cached_share([*files, Unavailable("no cachestat")]) == Unavailable("no cachestat")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from kfast.lab import residency as module
-from kfast.lab.residency import PAGE_SIZE, Residency, make_cold, make_warm, residency, residency_map
+from kfast.lab.residency import PAGE_SIZE, Residency, cached_share, make_cold, make_warm, residency, residency_map
 from kfast.lab.unavailable import Unavailable
 
 
@@ -60,3 +60,9 @@ def test_another_platform_gives_its_reason(monkeypatch):
     assert "this is darwin" in residency(0).reason
     monkeypatch.delattr(module.os, "posix_fadvise")
     assert "darwin" in make_cold(0).reason
+
+
+def test_what_is_cached_of_many_files():
+    files = [Residency(30, 30, 0, 0), Residency(10, 0, 0, 0)]
+    assert cached_share(files) == 0.75
+    assert cached_share([*files, Unavailable("no cachestat")]) == Unavailable("no cachestat")

@@ -10,6 +10,7 @@ from kfast.broker.process import BrokerProcess
 from kfast.client.cluster import TOPIC_RESOURCE, alter_config, create_topic
 from kfast.client.consume_load import ConsumeLoad
 from kfast.client.produce_load import ProduceLoad
+from kfast.lab.real_client import read_back
 from kfast.lab.scattered_broker import SCATTERED_BROKER
 from kfast.transfer.modes import COPY_MODES
 
@@ -24,21 +25,12 @@ def test_a_real_client_reads_back_what_another_wrote(broker: BrokerProcess) -> N
     confluent_kafka = pytest.importorskip("confluent_kafka")
     create_topic(broker.bootstrap_servers, "orders")
     values = [f"order {number}".encode() * (number % 50 + 1) for number in range(3000)]
-    where = {"bootstrap.servers": broker.bootstrap_servers}
-    producer = confluent_kafka.Producer({**where, "batch.num.messages": 7, "linger.ms": 1})
+    settings = {"bootstrap.servers": broker.bootstrap_servers, "batch.num.messages": 7, "linger.ms": 1}
+    producer = confluent_kafka.Producer(settings)
     for value in values:
         producer.produce("orders", value, partition=0)
     assert producer.flush(30) == 0
-    consumer = confluent_kafka.Consumer({**where, "group.id": "readers"})
-    consumer.assign([confluent_kafka.TopicPartition("orders", 0, 0)])
-    read: list[bytes] = []
-    while len(read) < len(values):
-        messages = consumer.consume(1000, 30)
-        assert messages
-        assert all(message.error() is None for message in messages)
-        read += [message.value() for message in messages]
-    consumer.close()
-    assert read == values
+    assert [record.value for record in read_back(broker.bootstrap_servers, "orders")] == values
 
 
 @pytest.mark.parametrize("copy_mode", list(COPY_MODES))

@@ -14,6 +14,7 @@ from kfast.broker.process import BrokerProcess
 from kfast.client.cluster import create_topic
 from kfast.client.consume_load import ConsumeLoad
 from kfast.client.produce_load import ProduceLoad
+from kfast.lab.real_client import read_back
 from kfast.lab.shared_thread_broker import SHARED_THREAD_BROKER, WARM_UP
 from kfast.lab.shared_thread_server import SharedThreadServer
 
@@ -58,21 +59,12 @@ def test_what_was_produced_is_fetched(
 def test_a_real_client_reads_back_what_another_wrote(broker: kfast.Broker) -> None:
     confluent_kafka = pytest.importorskip("confluent_kafka")
     values = [f"order {number}".encode() * (number % 50 + 1) for number in range(2000)]
-    where = {"bootstrap.servers": broker.bootstrap_servers}
-    producer = confluent_kafka.Producer({**where, "linger.ms": 1})
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1})
     for value in values:
         producer.produce("orders", value, partition=0)
     assert producer.flush(30) == 0
-    consumer = confluent_kafka.Consumer({**where, "group.id": "readers", "fetch.wait.max.ms": 0})
-    consumer.assign([confluent_kafka.TopicPartition("orders", 0, 0)])
-    read: list[bytes] = []
-    while len(read) < len(values):
-        messages = consumer.consume(1000, 30)
-        assert messages
-        assert all(message.error() is None for message in messages)
-        read += [message.value() for message in messages]
-    consumer.close()
-    assert read == values
+    records = read_back(broker.bootstrap_servers, "orders", fetch_wait_max_ms=0)
+    assert [record.value for record in records] == values
 
 
 def test_a_peer_that_takes_nothing_makes_nobody_wait(broker: kfast.Broker) -> None:
