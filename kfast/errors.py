@@ -123,6 +123,22 @@ class PolicyViolationError(KfastError):
     error_code = 44
 
 
+class OutOfOrderSequenceNumberError(KfastError):
+    """A batch of an idempotent producer that does not follow the last one: something between them is missing."""
+
+    error_code = 45
+
+
+class InvalidProducerEpochError(KfastError):
+    """A producer that another one with the same id has taken over from."""
+
+    error_code = 47
+
+
+class InvalidTxnStateError(KfastError):
+    error_code = 48
+
+
 class TransactionalIdAuthorizationError(KfastError):
     error_code = 53
 

@@ -1,0 +1,102 @@
+"""A producer snapshot: what a partition remembered of its producers at the offset that is the file's name.
+
+    0 version i16, 1 | 2 crc u32, CRC-32C from byte 6 on | 6 count i32 | entries of 46 bytes:
+    producer id i64 | producer epoch i16 | last sequence i32 | last offset i64 | offset delta i32 | timestamp i64
+    coordinator epoch i32 | first offset of the open transaction i64, -1 without one
+
+One is written when a segment begins and when a log is closed, so that the next start reads batches from there on only.
+Of the batches that a producer could repeat it holds the last one alone. Source: Kafka's ProducerStateManager.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from typing import Final
+
+from kfast.errors import KfastError
+from kfast.log.names import SNAPSHOT_SUFFIX, file_path, parse_file_name
+from kfast.log.producer_state import BatchMetadata, ProducerState
+from kfast.record.checksum import crc32c
+
+HEAD: Final = struct.Struct(">hI")
+COUNT: Final = struct.Struct(">i")
+ENTRY: Final = struct.Struct(">qhiqiqiq")
+VERSION: Final = 1
+_NONE: Final = -1
+
+assert (HEAD.size, ENTRY.size) == (6, 46)
+
+
+class CorruptSnapshotError(KfastError):
+    """A snapshot that cannot be believed; the state is rebuilt from an older one, or from the log."""
+
+
+def write_snapshot(directory: str, offset: int, states: Iterable[ProducerState]) -> str:
+    """Write the snapshot of `offset` and return its path. It gets to the disk when it is flushed. Raises OSError."""
+    path = file_path(directory, offset, SNAPSHOT_SUFFIX)
+    with open(path, "wb") as file:
+        file.write(encode_snapshot(states))
+    return path
+
+
+def encode_snapshot(states: Iterable[ProducerState]) -> bytes:
+    entries = [
+        ENTRY.pack(
+            state.producer_id,
+            state.producer_epoch,
+            state.last_sequence,
+            state.last_offset,
+            state.offset_delta,
+            state.last_timestamp_ms,
+            state.coordinator_epoch,
+            _NONE if state.transaction_first_offset is None else state.transaction_first_offset,
+        )
+        for state in states
+    ]
+    body = COUNT.pack(len(entries)) + b"".join(entries)
+    return HEAD.pack(VERSION, crc32c(body)) + body
+
+
+def read_snapshot(path: str | os.PathLike[str]) -> list[ProducerState]:
+    """Raises CorruptSnapshotError, FileNotFoundError."""
+    with open(path, "rb") as file:
+        return decode_snapshot(file.read(), os.fspath(path))
+
+
+def decode_snapshot(data: bytes, path: str) -> list[ProducerState]:
+    """The states of a file's bytes. Raises CorruptSnapshotError."""
+    if len(data) < HEAD.size + COUNT.size:
+        raise CorruptSnapshotError(f"{path}: {len(data)} bytes; its head alone has {HEAD.size + COUNT.size}")
+    version, crc = HEAD.unpack_from(data)
+    if version != VERSION:
+        raise CorruptSnapshotError(f"{path}: version {version}; {VERSION} is known")
+    body = memoryview(data)[HEAD.size :]
+    if crc32c(body) != crc:
+        raise CorruptSnapshotError(f"{path}: CRC {crc:#010x} but its {len(body)} bytes give {crc32c(body):#010x}")
+    (count,) = COUNT.unpack_from(body)
+    if count < 0 or len(body) != COUNT.size + count * ENTRY.size:
+        raise CorruptSnapshotError(f"{path}: {count} entries of {ENTRY.size} bytes in {len(body) - COUNT.size}")
+    return [_state(*fields) for fields in ENTRY.iter_unpack(body[COUNT.size :])]
+
+
+def _state(
+    producer_id: int,
+    producer_epoch: int,
+    last_sequence: int,
+    last_offset: int,
+    offset_delta: int,
+    timestamp_ms: int,
+    coordinator_epoch: int,
+    transaction_first_offset: int,
+) -> ProducerState:
+    batches = (BatchMetadata(last_sequence, last_offset, offset_delta, timestamp_ms),) if last_offset >= 0 else ()
+    first_offset = None if transaction_first_offset == _NONE else transaction_first_offset
+    return ProducerState(producer_id, producer_epoch, coordinator_epoch, timestamp_ms, first_offset, batches)
+
+
+def snapshot_offsets(directory: str) -> list[int]:
+    """Offsets of the snapshots there are, in order."""
+    parsed = [parse_file_name(name) for name in os.listdir(directory)]
+    return sorted(found[0] for found in parsed if found and found[1] == SNAPSHOT_SUFFIX)

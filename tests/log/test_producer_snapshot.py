@@ -1,0 +1,73 @@
+import pytest
+
+from kfast.log.producer_snapshot import (
+    CorruptSnapshotError,
+    decode_snapshot,
+    encode_snapshot,
+    read_snapshot,
+    snapshot_offsets,
+    write_snapshot,
+)
+from kfast.log.producer_state import BatchMetadata, ProducerState
+
+STATES = [
+    ProducerState(1, 0, -1, 1_700_000_000_000, None, (BatchMetadata(9, 99, 4, 1_700_000_000_000),)),
+    ProducerState(2, 3, 0, 1_700_000_000_001, 95, ()),
+]
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = write_snapshot(str(tmp_path), 100, STATES)
+    assert path == str(tmp_path / "00000000000000000100.snapshot")
+    assert read_snapshot(path) == STATES
+    assert snapshot_offsets(str(tmp_path)) == [100]
+
+
+def test_without_producers_it_has_ten_bytes():
+    assert len(encode_snapshot([])) == 10
+    assert decode_snapshot(encode_snapshot([]), "0.snapshot") == []
+
+
+def test_of_the_batches_the_last_one_is_kept():
+    batches = tuple(BatchMetadata(number, number, 0, 0) for number in range(5))
+    state = ProducerState(1, 0, -1, 0, None, batches)
+    (read,) = decode_snapshot(encode_snapshot([state]), "0.snapshot")
+    assert read.batches == batches[-1:]
+
+
+@pytest.mark.parametrize("case", ["05-idempotent", "06-transactions", "09-groups"])
+def test_the_bytes_are_kafkas(golden, case):
+    for name, logdir in golden.manifest["cases"][case]["logdirs"].items():
+        for directory, partition in logdir["partitions"].items():
+            for file, entries in partition["snapshots"].items():
+                data = (golden(case) / name / directory / file).read_bytes()
+                states = decode_snapshot(data, file)
+                assert [as_manifest(state) for state in states] == entries
+                assert encode_snapshot(states) == data
+                assert states == sorted(states)
+
+
+def as_manifest(state):
+    first_offset = state.transaction_first_offset
+    return {
+        "producer_id": state.producer_id,
+        "producer_epoch": state.producer_epoch,
+        "coordinator_epoch": state.coordinator_epoch,
+        "last_seq": state.last_sequence,
+        "last_offset": state.last_offset,
+        "offset_delta": state.offset_delta,
+        "last_timestamp": state.last_timestamp_ms,
+        "current_txn_first_offset": -1 if first_offset is None else first_offset,
+    }
+
+
+def test_damage_is_reported_with_its_numbers():
+    data = encode_snapshot(STATES)
+    for damaged, reason in (
+        (data[:9], "9 bytes; its head alone has 10"),
+        (b"\0\2" + data[2:], "version 2; 1 is known"),
+        (data[:-1], "CRC"),
+        (data[:-1] + bytes([data[-1] ^ 1]), "CRC"),
+    ):
+        with pytest.raises(CorruptSnapshotError, match=reason):
+            decode_snapshot(damaged, "0.snapshot")
