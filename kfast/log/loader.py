@@ -3,6 +3,7 @@
 After an unclean stop every batch from the recovery point on is checked (size, magic, CRC) and its index entries are
 made anew; at the first bad byte the log ends. What comes after it is put aside as `.deleted` and named in the log.
 After a clean stop, and below the recovery point, only the end of the last segment is looked at.
+What the log knows of its producers comes from their last snapshot and the batches after it.
 Source: Kafka's LogLoader.
 """
 
@@ -26,6 +27,9 @@ from kfast.log.names import (
     file_path,
     parse_file_name,
 )
+from kfast.log.producer_loader import load_producers
+from kfast.log.producer_snapshot import snapshot_offsets
+from kfast.log.producer_state import ProducerStates
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
 
@@ -40,6 +44,7 @@ class LoadedLog:
     log_start_offset: int
     flushed_offset: int
     """Up to where the recovery point was right."""
+    producers: ProducerStates
 
 
 def load_log(
@@ -56,20 +61,21 @@ def load_log(
     base_offsets = _find_segments(directory)
     segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]
     end_offset = None
+    producers = ProducerStates()
     if segments:
         if was_clean:
-            _load_clean(segments)
+            producers = _load_clean(directory, segments)
         else:
-            segments, recovery_point = _recover(segments, recovery_point)
+            segments, recovery_point, producers = _recover(directory, segments, recovery_point)
         end_offset = segments[-1].next_offset()
-        _remove_snapshots(directory, end_offset)
+        _remove_snapshots(directory, segments, end_offset)
         if log_start_offset > end_offset:
             logger.warning(
                 "%s: log start offset %d is beyond the end %d; all %d segments put aside",
                 *(directory, log_start_offset, end_offset, len(segments)),
             )
             _put_aside(segments)
-            segments = []
+            segments, producers = [], ProducerStates()
     if not segments:
         segments = [LogSegment.create(directory, log_start_offset, file_pool, config)]
         end_offset = log_start_offset
@@ -77,6 +83,7 @@ def load_log(
         LogSegments(segments),
         max(log_start_offset, segments[0].base_offset),
         min(recovery_point, end_offset or 0),
+        producers,
     )
 
 
@@ -143,17 +150,19 @@ def _remove_originals(directory: str, base_offset: int, swap: FileRecords) -> No
 # What may be damaged
 
 
-def _recover(segments: list[LogSegment], recovery_point: int) -> tuple[list[LogSegment], int]:
-    """Check all from the recovery point on; return what is left, and the recovery point if it was one."""
+def _recover(
+    directory: str, segments: list[LogSegment], recovery_point: int
+) -> tuple[list[LogSegment], int, ProducerStates]:
+    """Check all from the recovery point on. Return what is left, the recovery point if it was one, the producers."""
     first, position = _find_recovery_point(segments, recovery_point)
     if first is None:
         first = position = recovery_point = 0
-    for segment in segments[:first]:
-        _ensure_indexes(segment)
+    _ensure_indexes(directory, segments[:first])
+    producers = load_producers(directory, segments, recovery_point if position else segments[first].base_offset)
     for number in range(first, len(segments)):
         segment = segments[number]
         size = segment.size_bytes
-        reason = segment.recover(position)
+        reason = segment.recover(producers, position)
         position = 0
         if reason is not None:
             logger.warning(
@@ -161,8 +170,8 @@ def _recover(segments: list[LogSegment], recovery_point: int) -> tuple[list[LogS
                 *(segment.records.path, segment.size_bytes, size - segment.size_bytes, reason),
             )
             _put_aside(segments[number + 1 :])
-            return segments[: number + 1], recovery_point
-    return segments, recovery_point
+            return segments[: number + 1], recovery_point, producers
+    return segments, recovery_point, producers
 
 
 def _find_recovery_point(segments: list[LogSegment], recovery_point: int) -> tuple[int | None, int]:
@@ -189,37 +198,46 @@ def _find_recovery_point(segments: list[LogSegment], recovery_point: int) -> tup
         return number, 0
 
 
-def _load_clean(segments: list[LogSegment]) -> None:
-    """Believe all but the indexes' sizes and the end of the last segment."""
-    for segment in segments[:-1]:
-        _ensure_indexes(segment)
+def _load_clean(directory: str, segments: list[LogSegment]) -> ProducerStates:
+    """Believe all but the indexes' sizes and the end of the last segment; return the producers.
+
+    A log without any snapshot has had no producer to remember: nothing is read to find that out. Kafka does the same.
+    """
+    _ensure_indexes(directory, segments[:-1])
     active = segments[-1]
     try:
         active.load()
+        active.check_indexes()
     except (CorruptIndexError, FileNotFoundError) as error:
-        _rebuild_indexes(active, error)
+        _rebuild_indexes(directory, segments, error)
     last = active.last_batch()
     end = last.position + last.size_bytes if last else 0
     if end < active.size_bytes:
         size = active.size_bytes
-        reason = active.recover()
+        reason = active.recover(load_producers(directory, segments, active.base_offset))
         logger.warning(
             "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
             *(active.records.path, active.size_bytes, size - active.size_bytes, reason),
         )
+    if not snapshot_offsets(directory):
+        return ProducerStates()
+    return load_producers(directory, segments, active.next_offset())
 
 
-def _ensure_indexes(segment: LogSegment) -> None:
+def _ensure_indexes(directory: str, segments: list[LogSegment]) -> None:
     """Make index files that are missing, or whose size says they are damaged; the log itself is not checked."""
-    try:
-        segment.check_indexes()
-    except (CorruptIndexError, FileNotFoundError) as error:
-        _rebuild_indexes(segment, error)
+    for number, segment in enumerate(segments):
+        try:
+            segment.check_indexes()
+        except (CorruptIndexError, FileNotFoundError) as error:
+            _rebuild_indexes(directory, segments[: number + 1], error)
 
 
-def _rebuild_indexes(segment: LogSegment, reason: Exception) -> None:
+def _rebuild_indexes(directory: str, segments: list[LogSegment], reason: Exception) -> None:
+    """Of the last one of `segments`."""
+    segment = segments[-1]
     logger.warning("%s: indexes made anew: %s", segment.records.path, reason)
-    segment.rebuild_indexes()
+    segment.rebuild_indexes(load_producers(directory, segments, segment.base_offset))
 
 
 def _put_aside(segments: list[LogSegment]) -> None:
@@ -231,9 +249,15 @@ def _put_aside(segments: list[LogSegment]) -> None:
         segment.rename_deleted()
 
 
-def _remove_snapshots(directory: str, end_offset: int) -> None:
-    """Remove producer snapshots of offsets that the log no longer reaches: they would be wrong once it does again."""
-    for name in os.listdir(directory):
-        parsed = parse_file_name(name)
-        if parsed and parsed[1] == SNAPSHOT_SUFFIX and parsed[0] > end_offset:
-            os.unlink(file_path(directory, parsed[0], SNAPSHOT_SUFFIX))
+def _remove_snapshots(directory: str, segments: list[LogSegment], end_offset: int) -> None:
+    """Remove producer snapshots that are wrong or of no more use: Kafka's removeStraySnapshots.
+
+    Those of offsets that the log no longer reaches would be wrong once it does again. Of the others the one before each
+    segment is kept, to recover it from, and the last one.
+    """
+    offsets = snapshot_offsets(directory)
+    reached = [offset for offset in offsets if offset <= end_offset]
+    kept = {segment.base_offset for segment in segments} | {max(reached, default=end_offset)}
+    for offset in offsets:
+        if offset > end_offset or offset not in kept:
+            os.unlink(file_path(directory, offset, SNAPSHOT_SUFFIX))

@@ -11,7 +11,6 @@ There is no replication here, so the high watermark is the log end offset: what 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -27,13 +26,17 @@ from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.flusher import Flusher
 from kfast.log.loader import load_log
+from kfast.log.producer_loader import load_producers
+from kfast.log.producer_snapshot import snapshot_offsets, write_snapshot
+from kfast.log.producer_state import Admission, BatchMetadata, ProducerStates
 from kfast.log.results import FetchDataInfo, LogAppendInfo, TimestampOffset
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogOffsetMetadata, LogSegments
+from kfast.log.transaction_index import AbortedTransaction
 from kfast.log.validator import validate, validate_timestamps
 from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
-from kfast.record.layout import NO_TIMESTAMP, TimestampType
+from kfast.record.layout import NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
 from kfast.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class Log:
         file_pool: FilePool,
         segments: LogSegments,
         log_start_offset: int,
+        producers: ProducerStates,
     ) -> None:
         self.directory = Path(directory)
         self.config = config
@@ -65,6 +69,8 @@ class Log:
         self._is_closed = False
         self._segments = segments
         self._log_start_offset = log_start_offset
+        self._producers = producers
+        self._snapshot_offset = max(snapshot_offsets(directory), default=segments.first.base_offset)
         active = segments.active
         self._end: LogOffsetMetadata = (max(active.next_offset(), log_start_offset), active, active.size_bytes)
         self._flusher = Flusher(directory, scheduler, (segments.first.base_offset, segments.first, 0))
@@ -91,7 +97,16 @@ class Log:
         config = config or LogConfig()
         file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         loaded = load_log(path, config, file_pool, recovery_point, log_start_offset, was_clean)
-        log = cls(path, config, clock or SystemClock(), scheduler, file_pool, loaded.segments, loaded.log_start_offset)
+        log = cls(
+            path,
+            config,
+            clock or SystemClock(),
+            scheduler,
+            file_pool,
+            loaded.segments,
+            loaded.log_start_offset,
+            loaded.producers,
+        )
         log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
         return log
 
@@ -118,7 +133,7 @@ class Log:
     @property
     def last_stable_offset(self) -> int:
         """Records below it belong to no open transaction."""
-        return self._end[0]
+        return self._producers.stable(self._end[0])
 
     @property
     def recovery_point(self) -> int:
@@ -154,8 +169,12 @@ class Log:
         elif config.limits_timestamps:
             validate_timestamps(batches, config, self._clock.now_ms())
         with self._lock:
+            self._ensure_open()
             first_offset = self._end[0]
-            next_offset = self._append(records, batches, leader_epoch)
+            admission = self._producers.admit(batches, first_offset) if _have_producers(batches) else None
+            if admission is not None and admission.duplicate is not None:
+                return self._as_the_first_time(admission.duplicate)
+            next_offset = self._append(records, batches, leader_epoch, admission)
         if next_offset - self._flusher.recovery_point >= config.flush_messages:
             self.flush()
         elif config.flush_ms != NEVER:
@@ -164,9 +183,19 @@ class Log:
             listener()
         return LogAppendInfo(first_offset, next_offset - 1, append_time_ms, self._log_start_offset)
 
-    def _append(self, buffer: bytearray | memoryview, batches: list[RecordBatch], leader_epoch: int) -> int:
+    def _as_the_first_time(self, duplicate: BatchMetadata) -> LogAppendInfo:
+        """The answer to a batch that was sent twice: where it lies since the first time."""
+        time_ms = duplicate.timestamp_ms if self.config.message_timestamp_type else NO_TIMESTAMP
+        return LogAppendInfo(duplicate.first_offset, duplicate.last_offset, time_ms, self._log_start_offset)
+
+    def _append(
+        self,
+        buffer: bytearray | memoryview,
+        batches: list[RecordBatch],
+        leader_epoch: int,
+        admission: Admission | None,
+    ) -> int:
         """Write under the lock; return the new log end offset."""
-        self._ensure_open()
         self._flusher.ensure_sound()
         first_offset, segment, end_position = self._end
         next_offset, position, max_timestamp_ms = first_offset, 0, NO_TIMESTAMP
@@ -185,8 +214,22 @@ class Log:
             raise KafkaStorageError(
                 f"{segment.records.path}: writing {position} bytes at position {end_position}: {error.strerror}"
             ) from error
-        self._end = (next_offset, segment, end_position + position)
+        if admission is not None:
+            self._note_producers(buffer, batches, admission, segment)
+        self._end = (next_offset, segment, end_position + position)  # last: what is stable is known by now
         return next_offset
+
+    def _note_producers(
+        self, buffer: bytearray | memoryview, batches: list[RecordBatch], admission: Admission, segment: LogSegment
+    ) -> None:
+        self._producers.apply(admission)
+        position = 0
+        for batch in batches:
+            if batch.is_control:
+                aborted = self._producers.replay(RecordBatch(buffer, position))  # again, with its offset
+                if aborted is not None:
+                    segment.transaction_index.append(aborted)
+            position += batch.size_bytes
 
     def roll(self) -> None:
         """Begin a new segment at the log end offset, unless the active one is still empty."""
@@ -200,10 +243,18 @@ class Log:
             return active
         active.finish()
         segment = LogSegment.create(self._path, self._end[0], self._file_pool, self.config)
+        self._take_snapshot()
         self._segments = LogSegments((*self._segments, segment))
         self._end = (self._end[0], segment, 0)
         self._flusher.run_soon(lambda: self.flush(segment.base_offset))
         return segment
+
+    def _take_snapshot(self) -> None:
+        """Write down the producers at the log end offset, unless nothing was appended since the last time."""
+        end_offset = self._end[0]
+        if end_offset > self._snapshot_offset:
+            write_snapshot(self._path, end_offset, self._producers)
+            self._snapshot_offset = end_offset
 
     # Reading
 
@@ -221,9 +272,9 @@ class Log:
         if not self._log_start_offset <= fetch_offset <= end_offset:
             raise self._out_of_range(fetch_offset)
         if up_to is not None and up_to < end_offset:
-            end = self._offset_metadata(up_to, end)
+            end = self._segments.offset_metadata(up_to, end)
         try:
-            records = self._find(fetch_offset, max_bytes, end, min_one_batch)
+            records = self._segments.find(fetch_offset, max_bytes, end, min_one_batch)
         except FileNotFoundError:
             if fetch_offset < self._log_start_offset:  # retention was faster
                 raise self._out_of_range(fetch_offset) from None
@@ -231,53 +282,30 @@ class Log:
         log_start_offset = self._log_start_offset
         if fetch_offset < log_start_offset:  # likewise, and what was found lies beyond what was asked for
             raise self._out_of_range(fetch_offset)
-        return FetchDataInfo(records, fetch_offset, log_start_offset, end_offset, end_offset)
-
-    def _find(self, fetch_offset: int, max_bytes: int, end: LogOffsetMetadata, min_one_batch: bool) -> FileSlice:
-        end_offset, end_segment, end_position = end
-        if fetch_offset < end_offset:
-            segments = self._segments
-            for segment in segments.all[max(0, segments.floor(fetch_offset)) :]:
-                limit = end_position if segment is end_segment else segment.records.size_bytes
-                found = segment.translate_offset(fetch_offset, limit)
-                if found is not None:
-                    position, first_size = found
-                    if max_bytes < first_size:
-                        max_bytes = first_size if min_one_batch else 0
-                    return segment.records.slice(position, min(max_bytes, limit - position))
-                if segment is end_segment:
-                    break
-        return end_segment.records.slice(end_position, 0)
-
-    def _offset_metadata(self, offset: int, end: LogOffsetMetadata) -> LogOffsetMetadata:
-        """Where the batch that holds `offset` starts; offsets that bound a read are those of batches."""
-        segments = self._segments
-        segment = segments.all[max(0, segments.floor(offset))]
-        limit = end[2] if segment is end[1] else segment.records.size_bytes
-        found = segment.translate_offset(offset, limit)
-        return offset, segment, found[0] if found else limit
+        return FetchDataInfo(records, fetch_offset, log_start_offset, end_offset, self._producers.stable(end_offset))
 
     def _out_of_range(self, offset: int) -> OffsetOutOfRangeError:
         return OffsetOutOfRangeError(
             f"{self.directory.name}: offset {offset} is not within {self._log_start_offset}..{self._end[0]}"
         )
 
+    def aborted_transactions(self, fetch_offset: int, records: FileSlice) -> list[AbortedTransaction]:
+        """Those whose records may lie in what `read` found from `fetch_offset` on; to be passed over by its reader."""
+        segments = self._segments
+        number = max(0, segments.floor(fetch_offset))
+        end_offset = segments.all[number].offset_after(records.position + records.size)
+        if end_offset is None:
+            later = segments.all[number + 1 :]
+            end_offset = later[0].base_offset if later else self._end[0]
+        return segments.aborted_transactions(fetch_offset, end_offset)
+
     def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
         """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none."""
-        for segment in self._segments:
-            with contextlib.suppress(FileNotFoundError):  # retention was faster
-                if segment.max_timestamp().timestamp_ms >= timestamp_ms:
-                    found = segment.find_timestamp(timestamp_ms, self._log_start_offset)
-                    if found is not None:
-                        return found
-        return None
+        return self._segments.find_timestamp(timestamp_ms, self._log_start_offset)
 
     def max_timestamp(self) -> TimestampOffset | None:
         """The record with the largest timestamp, the first one of them; None where no record has one."""
-        largest = NO_TIMESTAMP
-        for segment in self._segments:
-            with contextlib.suppress(FileNotFoundError):  # retention was faster
-                largest = max(largest, segment.max_timestamp().timestamp_ms)
+        largest = self._segments.largest_timestamp_ms()
         return self.offset_for_timestamp(largest) if largest >= 0 else None
 
     # To the disk
@@ -295,7 +323,9 @@ class Log:
     def _set_recovery_point(self, offset: int) -> None:
         """Take it that records below `offset` are on the disk."""
         offset = max(offset, self._segments.first.base_offset)
-        self._flusher.move_to(self._end if offset >= self._end[0] else self._offset_metadata(offset, self._end))
+        self._flusher.move_to(
+            self._end if offset >= self._end[0] else self._segments.offset_metadata(offset, self._end)
+        )
 
     def update_config(self, config: LogConfig) -> None:
         """Follow `config` from the next append on; what waits to be flushed follows its flush.ms too."""
@@ -355,6 +385,7 @@ class Log:
             active = kept[-1]
             self._end = (active.next_offset(), active, active.size_bytes)
             self._log_start_offset = min(self._log_start_offset, self._end[0])
+            self._producers = load_producers(self._path, kept, self._end[0])
             if self.recovery_point > self._end[0]:
                 self._flusher.move_to(self._end)
         for segment in dropped:
@@ -368,6 +399,7 @@ class Log:
             if self._is_closed:
                 return
             self._segments.active.finish()
+            self._take_snapshot()
         self.flush()
         self._segments.active.flush_indexes()
         self._stop()
@@ -416,6 +448,11 @@ class Log:
             f"Log({self.directory.name!r}, offsets {self._log_start_offset}..{self._end[0]}, "
             f"{len(self._segments)} segments, {self.size_bytes} bytes)"
         )
+
+
+def _have_producers(batches: list[RecordBatch]) -> bool:
+    """Whether any of them is of a producer that numbers its batches."""
+    return any(batch.producer_id != NO_PRODUCER_ID for batch in batches)
 
 
 def _stamp_time(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:

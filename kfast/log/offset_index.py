@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import ClassVar, Final
 
 from kfast.log.file_pool import FilePool
@@ -41,6 +41,12 @@ class OffsetIndex(Index):
         if number < 0:
             return OffsetPosition(self.base_offset, 0)
         return OffsetPosition(self.base_offset + self._offsets[number], self._positions[number])
+
+    def offset_after(self, position: int) -> int | None:
+        """The offset of the first entry whose batch lies at `position` or after it; None where there is none."""
+        self._ensure_loaded()
+        number = bisect_left(self._positions, position)
+        return self.base_offset + self._offsets[number] if number < len(self._offsets) else None
 
     def entry(self, number: int) -> OffsetPosition:
         self._ensure_loaded()

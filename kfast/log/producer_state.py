@@ -209,6 +209,11 @@ class ProducerStates:
     def _publish(self) -> None:
         self.first_unstable_offset = next(iter(self._ongoing.values()), None)
 
+    def stable(self, end_offset: int) -> int:
+        """The last stable offset of a log that ends at `end_offset`."""
+        first_unstable_offset = self.first_unstable_offset
+        return end_offset if first_unstable_offset is None else min(first_unstable_offset, end_offset)
+
     def state_of(self, producer_id: int) -> ProducerState:
         """An empty one of a producer nothing is known of."""
         return self._states.get(producer_id) or ProducerState(producer_id)

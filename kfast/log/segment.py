@@ -1,8 +1,9 @@
-"""A segment: one file of batches and its two indexes, from its base offset to the next segment's.
+"""A segment: one file of batches and its indexes, from its base offset to the next segment's.
 
 A batch gets an index entry when more than index.interval.bytes have been written since the last one: in the offset
-index (its last offset, its position), and in the time index the largest timestamp so far, if that has grown. Both files
-can be made from the log at any time, and are made alike; `recover` does. Source: Kafka's LogSegment.
+index (its last offset, its position), and in the time index the largest timestamp so far, if that has grown. The
+transaction index gets an entry with the marker of each aborted transaction. All can be made from the log at any time,
+and are made alike; `recover` does. Source: Kafka's LogSegment.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from kfast.log.names import (
     SEGMENT_SUFFIXES,
     SNAPSHOT_SUFFIX,
     TIME_INDEX_SUFFIX,
+    TRANSACTION_INDEX_SUFFIX,
     file_path,
 )
 from kfast.log.offset_index import OffsetIndex
+from kfast.log.producer_state import ProducerStates
 from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampOffset
 from kfast.log.time_index import TimeIndex
+from kfast.log.transaction_index import TransactionIndex
 from kfast.record.batch import RecordBatch
 from kfast.record.layout import NO_TIMESTAMP
 
@@ -50,6 +54,7 @@ class LogSegment:
         "offset_index",
         "records",
         "time_index",
+        "transaction_index",
     )
 
     def __init__(self, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> None:
@@ -65,6 +70,9 @@ class LogSegment:
         )
         self.time_index = TimeIndex(
             file_path(directory, base_offset, TIME_INDEX_SUFFIX), base_offset, config.segment_index_bytes, file_pool
+        )
+        self.transaction_index = TransactionIndex(
+            file_path(directory, base_offset, TRANSACTION_INDEX_SUFFIX), file_pool
         )
         self._bytes_since_last_index_entry = 0
         self._max_timestamp: TimestampOffset | None = None
@@ -152,6 +160,7 @@ class LogSegment:
         power failure only makes look-ups scan further."""
         self.offset_index.flush()
         self.time_index.flush()
+        self.transaction_index.flush()
 
     # Reading
 
@@ -167,7 +176,11 @@ class LogSegment:
                 return self.records.find(offset, position, end, indexed_offset)
         return self.records.find(offset, 0, end)
 
-    def _position_before(self, offset: int) -> int:
+    def offset_after(self, position: int) -> int | None:
+        """An offset that no batch before `position` reaches, by the index; None where it knows of none."""
+        return self.offset_index.offset_after(position)
+
+    def position_before(self, offset: int) -> int:
         """Where to scan from for `offset`, if not for the batch alone that holds it."""
         entry = self.offset_index.lookup(max(offset, self.base_offset))
         return entry.position if entry.position and self.records.holds_entry(*entry) else 0
@@ -182,7 +195,7 @@ class LogSegment:
     def _max_timestamp_before(self, end: int) -> TimestampOffset:
         """The last entry of the time index, or what is later in the batches after it and before position `end`."""
         largest = self.time_index.last_entry() if len(self.time_index) else NO_TIMESTAMP_OFFSET
-        for batch in self.records.headers(self._position_before(largest.offset), end):
+        for batch in self.records.headers(self.position_before(largest.offset), end):
             if batch.max_timestamp_ms > largest.timestamp_ms:
                 largest = TimestampOffset(batch.max_timestamp_ms, batch.last_offset)
         return largest
@@ -204,7 +217,7 @@ class LogSegment:
     def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
         """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
         offset = max(self.time_index.lookup(timestamp_ms).offset, start_offset)
-        headers = self.records.headers(self._position_before(offset))
+        headers = self.records.headers(self.position_before(offset))
         for position, size, _, last_offset, max_timestamp_ms in headers:
             if max_timestamp_ms >= timestamp_ms and last_offset >= start_offset:
                 for record in RecordBatch(self.records.read(position, size)).records():
@@ -247,19 +260,28 @@ class LogSegment:
         """
         self.offset_index.check_size()
         self.time_index.check_size()
+        self.transaction_index.check_size()
 
-    def rebuild_indexes(self) -> None:
-        """Make the indexes anew from the headers; the records are not checked and nothing is cut."""
+    def rebuild_indexes(self, producers: ProducerStates) -> None:
+        """Make the indexes anew from the batches; their checksums are not checked and nothing is cut."""
         self._start_indexes(0)
         with contextlib.suppress(CorruptRecordError):
-            for batch in self.records.headers():
-                self._index(batch.position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
+            for position, batch in self.records.batches():
+                self._note(position, batch, producers)
         self.finish()
 
-    def recover(self, from_position: int = 0) -> str | None:
+    def _note(self, position: int, batch: RecordBatch, producers: ProducerStates) -> None:
+        """Index a batch that lies in the log already; `producers` take it over."""
+        aborted = producers.replay(batch)
+        if aborted is not None:
+            self.transaction_index.append(aborted)
+        self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
+
+    def recover(self, producers: ProducerStates, from_position: int = 0) -> str | None:
         """Check each batch's size, magic and CRC from `from_position` on, index it anew, cut at the first bad byte.
 
-        What lies before `from_position` is believed, indexes included. Returns why the file was cut, or None.
+        What lies before `from_position` is believed, indexes included; `producers` are as they were there, and follow.
+        Returns why the file was cut, or None.
         """
         self._start_indexes(from_position)
         end, reason = from_position, None
@@ -269,7 +291,7 @@ class LogSegment:
                 last_offset = batch.last_offset
                 if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
                     raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
-                self._index(position, batch.size_bytes, last_offset, batch.max_timestamp_ms)
+                self._note(position, batch, producers)
                 end = position + batch.size_bytes
         except CorruptRecordError as error:
             reason = str(error)
@@ -285,6 +307,7 @@ class LogSegment:
         else:
             self.offset_index.reset()
             self.time_index.reset()
+            self.transaction_index.reset()
             self._max_timestamp = NO_TIMESTAMP_OFFSET
             self._bytes_since_last_index_entry = 0
 
@@ -300,6 +323,7 @@ class LogSegment:
         for batch in self.records.headers(self.offset_index.last_entry().position, position):
             next_offset = batch.last_offset + 1
         self.time_index.truncate_to_offset(next_offset)
+        self.transaction_index.truncate_to_offset(next_offset)
         self._max_timestamp = self._max_timestamp_before(position)
         self._bytes_since_last_index_entry = position - self.offset_index.last_entry().position
 

@@ -1,12 +1,20 @@
-"""The segments of a log, in order of their base offsets: immutable, replaced whole, so that reading needs no lock."""
+"""The segments of a log, in order of their base offsets: immutable, replaced whole, so that reading needs no lock.
+
+What is looked for in a log is found here: the segment first, then the place in it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from kfast.file_slice import FileSlice
+from kfast.log.results import TimestampOffset
 from kfast.log.segment import LogSegment
+from kfast.log.transaction_index import AbortedTransaction
+from kfast.record.layout import NO_TIMESTAMP
 
 LogOffsetMetadata: TypeAlias = tuple[int, LogSegment, int]
 """An offset, the segment it lies in, and its position there: taken together so that they fit together."""
@@ -36,6 +44,57 @@ class LogSegments:
     def since(self, offset: int) -> tuple[LogSegment, ...]:
         """The segment whose range `offset` lies in, and those after it."""
         return self.all[max(0, self.floor(offset)) :]
+
+    def find(self, fetch_offset: int, max_bytes: int, end: LogOffsetMetadata, min_one_batch: bool) -> FileSlice:
+        """The batches from the one that holds `fetch_offset` on, before `end`, in one segment. See `Log.read`."""
+        end_offset, end_segment, end_position = end
+        if fetch_offset < end_offset:
+            for segment in self.all[max(0, self.floor(fetch_offset)) :]:
+                limit = end_position if segment is end_segment else segment.records.size_bytes
+                found = segment.translate_offset(fetch_offset, limit)
+                if found is not None:
+                    position, first_size = found
+                    if max_bytes < first_size:
+                        max_bytes = first_size if min_one_batch else 0
+                    return segment.records.slice(position, min(max_bytes, limit - position))
+                if segment is end_segment:
+                    break
+        return end_segment.records.slice(end_position, 0)
+
+    def offset_metadata(self, offset: int, end: LogOffsetMetadata) -> LogOffsetMetadata:
+        """Where the batch that holds `offset` starts; offsets that bound a read are those of batches."""
+        segment = self.all[max(0, self.floor(offset))]
+        limit = end[2] if segment is end[1] else segment.records.size_bytes
+        found = segment.translate_offset(offset, limit)
+        return offset, segment, found[0] if found else limit
+
+    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
+        """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
+        for segment in self.all:
+            with contextlib.suppress(FileNotFoundError):  # retention was faster
+                if segment.max_timestamp().timestamp_ms >= timestamp_ms:
+                    found = segment.find_timestamp(timestamp_ms, start_offset)
+                    if found is not None:
+                        return found
+        return None
+
+    def largest_timestamp_ms(self) -> int:
+        """Of all records; -1 where none has one."""
+        largest = NO_TIMESTAMP
+        for segment in self.all:
+            with contextlib.suppress(FileNotFoundError):  # retention was faster
+                largest = max(largest, segment.max_timestamp().timestamp_ms)
+        return largest
+
+    def aborted_transactions(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+        """Those with records from `start_offset` on and before `end_offset`."""
+        found: list[AbortedTransaction] = []
+        for segment in self.since(start_offset):
+            some, is_complete = segment.transaction_index.overlapping(start_offset, end_offset)
+            found += some
+            if is_complete:
+                break
+        return found
 
     def __iter__(self) -> Iterator[LogSegment]:
         return iter(self.all)

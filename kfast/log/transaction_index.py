@@ -66,7 +66,7 @@ class TransactionIndex:
         self._entries = (*before, aborted)
 
     def overlapping(self, start_offset: int, end_offset: int) -> tuple[list[AbortedTransaction], bool]:
-        """Return those with records from `start_offset` on and before `end_offset`; True if no later segment has any."""
+        """Return those with records from `start_offset` on and before `end_offset`; True if later segments add none."""
         found = []
         for entry in self.entries:
             if entry.last_offset >= start_offset and entry.first_offset < end_offset:
@@ -74,6 +74,13 @@ class TransactionIndex:
             if entry.last_stable_offset >= end_offset:
                 return found, True
         return found, False
+
+    def check_size(self) -> None:
+        """Raise CorruptIndexError where the file alone says that it is no index."""
+        with contextlib.suppress(FileNotFoundError):
+            size = os.stat(self.path).st_size
+            if size % ENTRY.size:
+                raise CorruptIndexError(f"{self.path}: {size} bytes are no multiple of {ENTRY.size}")
 
     def keep(self, entries: Iterable[AbortedTransaction]) -> None:
         """Replace all entries; without any the file goes."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from kfast.record.batch import RecordBatch
 from kfast.record.checksum import crc32c
 from kfast.record.compression import CompressionType, compress
 from kfast.record.layout import (
     ATTRIBUTES_POSITION,
     CONTROL_MASK,
     CRC_POSITION,
+    DELETE_HORIZON_MASK,
     HEADER,
     HEADER_SIZE,
     LEADER_EPOCH_POSITION,
@@ -48,7 +50,9 @@ class RecordBatchBuilder:
         is_control: bool = False,
         leader_epoch: int = NO_LEADER_EPOCH,
         compression_level: int | None = None,
+        delete_horizon_ms: int | None = None,
     ) -> None:
+        """With `delete_horizon_ms` the batch says from when on its tombstones may go, as compaction leaves it."""
         self.base_offset = base_offset
         self.count = 0
         self._compression = compression
@@ -60,9 +64,10 @@ class RecordBatchBuilder:
             | timestamp_type * TIMESTAMP_TYPE_MASK
             | is_transactional * TRANSACTIONAL_MASK
             | is_control * CONTROL_MASK
+            | (delete_horizon_ms is not None) * DELETE_HORIZON_MASK
         )
         self._last_offset = base_offset - 1
-        self._base_timestamp_ms = NO_TIMESTAMP
+        self._base_timestamp_ms: int | None = delete_horizon_ms
         self._max_timestamp_ms = NO_TIMESTAMP
         self._records = bytearray()
 
@@ -84,7 +89,7 @@ class RecordBatchBuilder:
             offset = self._last_offset + 1
         elif offset <= self._last_offset:
             raise ValueError(f"offset {offset} is not above {self._last_offset}, the last one in the batch")
-        if not self.count:
+        if self._base_timestamp_ms is None:
             self._base_timestamp_ms = timestamp_ms
         write_record(
             self._records, offset - self.base_offset, timestamp_ms - self._base_timestamp_ms, key, value, headers
@@ -94,10 +99,14 @@ class RecordBatchBuilder:
         self._max_timestamp_ms = max(self._max_timestamp_ms, timestamp_ms)
         self.count += 1
 
-    def build(self) -> bytearray:
-        """The batch, complete with its CRC, in a buffer of its own. The builder may go on collecting."""
+    def build(self, last_offset: int | None = None) -> bytearray:
+        """The batch, complete with its CRC, in a buffer of its own. The builder may go on collecting.
+
+        `last_offset` may lie beyond that of the last record: compaction keeps the range of offsets a batch had.
+        """
         if not self.count:
             raise ValueError("a batch needs at least one record")
+        last_offset = self._last_offset if last_offset is None else last_offset
         records = self._records
         if self._compression:
             records = bytearray(compress(self._compression, self._records, self._compression_level))
@@ -111,13 +120,41 @@ class RecordBatchBuilder:
             MAGIC,
             0,
             self._attributes,
-            self._last_offset - self.base_offset,
+            last_offset - self.base_offset,
             self._base_timestamp_ms,
             self._max_timestamp_ms,
             *self._producer,
             self.count,
         )
         batch += records
-        crc = crc32c(memoryview(batch)[ATTRIBUTES_POSITION:])
-        batch[CRC_POSITION:ATTRIBUTES_POSITION] = crc.to_bytes(_CRC_SIZE, "big")
-        return batch
+        return _seal(batch)
+
+
+def build_empty_batch(batch: RecordBatch) -> bytearray:
+    """The head of `batch` with no record after it: what compaction keeps for the offsets and sequence numbers in it."""
+    empty = bytearray(HEADER_SIZE)
+    kept = TIMESTAMP_TYPE_MASK | TRANSACTIONAL_MASK | CONTROL_MASK
+    HEADER.pack_into(
+        empty,
+        0,
+        batch.base_offset,
+        HEADER_SIZE - LEADER_EPOCH_POSITION,
+        batch.partition_leader_epoch,
+        MAGIC,
+        0,
+        batch.attributes & kept,
+        batch.last_offset_delta,
+        NO_TIMESTAMP,
+        batch.max_timestamp_ms,
+        batch.producer_id,
+        batch.producer_epoch,
+        batch.base_sequence,
+        0,
+    )
+    return _seal(empty)
+
+
+def _seal(batch: bytearray) -> bytearray:
+    crc = crc32c(memoryview(batch)[ATTRIBUTES_POSITION:])
+    batch[CRC_POSITION:ATTRIBUTES_POSITION] = crc.to_bytes(_CRC_SIZE, "big")
+    return batch
