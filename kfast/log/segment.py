@@ -57,37 +57,39 @@ class LogSegment:
         "transaction_index",
     )
 
-    def __init__(self, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> None:
+    def __init__(
+        self, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig, passing_suffix: str = ""
+    ) -> None:
         """Take the files as they are; `create` makes them, `load` and `recover` bring the indexes up to them."""
         self.base_offset = base_offset
         self.index_interval_bytes = config.index_interval_bytes
         self._directory = directory
         self._file_pool = file_pool
-        path = file_path(directory, base_offset, LOG_SUFFIX)
-        self.records = FileRecords(path, file_pool, os.stat(path).st_size)
-        self.offset_index = OffsetIndex(
-            file_path(directory, base_offset, OFFSET_INDEX_SUFFIX), base_offset, config.segment_index_bytes, file_pool
-        )
-        self.time_index = TimeIndex(
-            file_path(directory, base_offset, TIME_INDEX_SUFFIX), base_offset, config.segment_index_bytes, file_pool
-        )
-        self.transaction_index = TransactionIndex(
-            file_path(directory, base_offset, TRANSACTION_INDEX_SUFFIX), file_pool
-        )
+
+        def path_of(suffix: str) -> str:
+            return file_path(directory, base_offset, suffix) + passing_suffix
+
+        index_bytes = config.segment_index_bytes
+        self.records = FileRecords(path_of(LOG_SUFFIX), file_pool, os.stat(path_of(LOG_SUFFIX)).st_size)
+        self.offset_index = OffsetIndex(path_of(OFFSET_INDEX_SUFFIX), base_offset, index_bytes, file_pool)
+        self.time_index = TimeIndex(path_of(TIME_INDEX_SUFFIX), base_offset, index_bytes, file_pool)
+        self.transaction_index = TransactionIndex(path_of(TRANSACTION_INDEX_SUFFIX), file_pool)
         self._bytes_since_last_index_entry = 0
         self._max_timestamp: TimestampOffset | None = None
         self._first_timestamp_ms: int | None = None
 
     @classmethod
-    def create(cls, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig) -> LogSegment:
+    def create(
+        cls, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig, passing_suffix: str = ""
+    ) -> LogSegment:
         """Make the three files, empty; none of them where that raises OSError.
 
         A .log left behind would be the active segment at the next start, and hide what went into the one before it.
         """
-        path = file_path(directory, base_offset, LOG_SUFFIX)
+        path = file_path(directory, base_offset, LOG_SUFFIX) + passing_suffix
         file_pool.create(path)
         try:
-            segment = cls(directory, base_offset, file_pool, config)
+            segment = cls(directory, base_offset, file_pool, config, passing_suffix)
             segment.offset_index.reset()
             segment.time_index.reset()
         except OSError:
@@ -112,6 +114,14 @@ class LogSegment:
             self._index(position, batch.size_bytes, last_offset, batch.max_timestamp_ms)
             position += batch.size_bytes
             next_offset = last_offset + 1
+
+    def append_kept(self, buffer: bytearray | memoryview, batches: Sequence[RecordBatch]) -> None:
+        """Write batches that have their offsets already: what compaction keeps of other segments."""
+        position = self.records.size_bytes
+        self.records.append(buffer)
+        for batch in batches:
+            self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
+            position += batch.size_bytes
 
     def _index(self, position: int, size: int, last_offset: int, max_timestamp_ms: int) -> None:
         """Note a batch that lies at `position`; the order of the steps is Kafka's, so the bytes are too."""
@@ -330,6 +340,21 @@ class LogSegment:
     def paths(self) -> list[str]:
         """Files of the segment, whether they exist or not; its snapshot goes with it."""
         return [file_path(self._directory, self.base_offset, suffix) for suffix in (*SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX)]
+
+    def rename(self, passing_suffix: str) -> None:
+        """Give the files a passing suffix, or "" for none; readers find them under the new names from then on."""
+        for suffix, holder in (
+            (LOG_SUFFIX, self.records),
+            (OFFSET_INDEX_SUFFIX, self.offset_index),
+            (TIME_INDEX_SUFFIX, self.time_index),
+            (TRANSACTION_INDEX_SUFFIX, self.transaction_index),
+        ):
+            path = file_path(self._directory, self.base_offset, suffix) + passing_suffix
+            with contextlib.suppress(FileNotFoundError):  # a transaction index need not be there
+                os.replace(holder.path, path)
+            self._file_pool.discard(holder.path)
+            self._file_pool.discard(path)
+            holder.path = path
 
     def unlink(self) -> None:
         """Remove the files. Slices in flight keep the bytes alive until they are sent."""
