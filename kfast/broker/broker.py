@@ -81,6 +81,7 @@ class Broker:
                 clock=self.clock,
                 scheduler=self.scheduler,
                 retention_check_interval_ms=self.config.get("log.retention.check.interval.ms"),
+                producer_check_interval_ms=self.config.get("producer.id.expiration.check.interval.ms"),
             )
             try:
                 self.metadata = MetadataLog.open(self.data_dir, self.logs, self.config, self.clock)

@@ -79,7 +79,7 @@ class BrokerConfig:
     def topic_config(self, topic: str, configs: Mapping[str, str] | None = None) -> LogConfig:
         """The LogConfig of a topic's partitions; `configs` in place of what is set for it, if given."""
         own = self.dynamic(TOPIC_RESOURCE, topic) if configs is None else configs
-        return _log_config(lambda name: self._topic_value(name, own))
+        return _log_config(lambda name: self._topic_value(name, own), self.get)
 
     def refresh(self) -> None:
         """Read anew what was cached: a layer has changed."""
@@ -192,7 +192,7 @@ class BrokerConfig:
         return f"BrokerConfig({shown!r})"
 
 
-def _log_config(value: Callable[[str], Any]) -> LogConfig:
+def _log_config(value: Callable[[str], Any], broker_value: Callable[[str], Any]) -> LogConfig:
     return LogConfig(
         segment_bytes=value("internal.segment.bytes") or value("segment.bytes"),
         segment_ms=value("segment.ms"),
@@ -208,6 +208,11 @@ def _log_config(value: Callable[[str], Any]) -> LogConfig:
         message_timestamp_after_max_ms=value("message.timestamp.after.max.ms"),
         cleanup_policy=frozenset(value("cleanup.policy")),
         file_delete_delay_ms=value("file.delete.delay.ms"),
+        min_cleanable_dirty_ratio=value("min.cleanable.dirty.ratio"),
+        min_compaction_lag_ms=value("min.compaction.lag.ms"),
+        max_compaction_lag_ms=value("max.compaction.lag.ms"),
+        delete_retention_ms=value("delete.retention.ms"),
+        producer_id_expiration_ms=broker_value("producer.id.expiration.ms"),
     )
 
 

@@ -301,6 +301,10 @@ _BROKER_KEYS = (
     # Periodic work
     _static("log.retention.check.interval.ms", _LONG, "300000",
             "How often the broker looks for segments that retention allows it to delete.", minimum=1),
+    _static("producer.id.expiration.check.interval.ms", _INT, "600000",
+            "How often the broker looks for idempotent producers that have been silent for too long.", minimum=1),
+    ConfigKey("producer.id.expiration.ms", _INT, str(24 * HOUR_MS),
+              "How long a partition remembers an idempotent producer after its last batch.", minimum=1),
     # What is studied here: never persisted, so that a directory goes to Apache Kafka and back without them
     ConfigKey("kfast.copy.mode", _STRING, "sendfile",
               "How record bytes get from the log to the socket. Takes effect at the next slice of a response.",

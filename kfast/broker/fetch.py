@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self, cast
 from kfast.errors import FetchSessionIdNotFoundError, KafkaStorageError, KfastError, UnknownTopicIdError
 from kfast.log.file_pool import default_limit
 from kfast.wire.fetch import (
+    AbortedTransaction,
     FetchPartition,
     FetchPartitionResponse,
     FetchRequest,
@@ -25,6 +26,7 @@ from kfast.wire.fetch import (
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
     from kfast.broker.context import RequestContext
+    from kfast.file_slice import FileSlice
     from kfast.log.log import Log
     from kfast.log.results import FetchDataInfo
     from kfast.transfer.sender import Chunk
@@ -140,6 +142,7 @@ class _Reading:
             self._broker.metadata.check_leader_epoch(topic, partition, leader_epoch)
             self.logs.append(log)
             records, _, log_start_offset, high_watermark, last_stable_offset = self._read(log, offset, max_bytes)
+            aborted = self._aborted(log, offset, records) if self._is_committed else None
         except KfastError as error:
             self._has_error = True
             return FetchPartitionResponse(partition, error.error_code)
@@ -149,9 +152,12 @@ class _Reading:
             self._left_bytes = max(0, self._left_bytes - size)
             self._slices_left -= 1
         data = records if size else _NOTHING  # which keeps no file open while the fetch waits for more
-        return (
-            partition, 0, high_watermark, last_stable_offset, log_start_offset, () if self._is_committed else None, data
-        )  # fmt: skip
+        return partition, 0, high_watermark, last_stable_offset, log_start_offset, aborted, data
+
+    def _aborted(self, log: Log, offset: int, records: FileSlice) -> list[AbortedTransaction]:
+        """Whose records the consumer is to pass over in `records`."""
+        found = log.aborted_transactions(offset, records) if records.size else []
+        return [AbortedTransaction(entry.producer_id, entry.first_offset) for entry in found]
 
     def _read(self, log: Log, offset: int, max_bytes: int) -> FetchDataInfo:
         up_to = log.last_stable_offset if self._is_committed else None

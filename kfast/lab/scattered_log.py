@@ -28,6 +28,7 @@ from kfast.file_slice import FileSlice, OpenFile
 from kfast.log.checkpoints import fsync_directory
 from kfast.log.log import Log
 from kfast.log.manager import LogManager
+from kfast.log.producer_state import Admission
 from kfast.log.results import FetchDataInfo, TimestampOffset
 from kfast.record.batch import RecordBatch, stamp
 
@@ -119,13 +120,18 @@ class ScatteredLog(Log):
 
     @property
     def unflushed_bytes(self) -> int:
-        return self._end[2] - self._flushed_bytes
+        return self._local.end[2] - self._flushed_bytes
 
     # Writing
 
-    def _append(self, buffer: bytearray | memoryview, batches: list[RecordBatch], leader_epoch: int) -> int:
-        self._ensure_open()
-        next_offset, segment, total_bytes = self._end
+    def _append(
+        self,
+        buffer: bytearray | memoryview,
+        batches: list[RecordBatch],
+        leader_epoch: int,
+        admission: Admission | None,
+    ) -> int:
+        next_offset, segment, total_bytes = self._local.end
         number, start = self._last_number, 0
         view = memoryview(buffer)
         for batch in batches:
@@ -134,7 +140,9 @@ class ScatteredLog(Log):
             self._write(number, next_offset, view[start:end])
             number, start, next_offset = number + 1, end, next_offset + batch.last_offset_delta + 1
         self._last_number = number
-        self._end = (next_offset, segment, total_bytes + start)
+        if admission is not None:
+            self._producers.apply(admission)
+        self._local.end = (next_offset, segment, total_bytes + start)
         return next_offset
 
     def _write(self, number: int, base_offset: int, data: memoryview) -> None:
@@ -162,10 +170,10 @@ class ScatteredLog(Log):
         return file, position
 
     def _new_file(self, slot_size: int) -> SlotFile:
-        path = os.path.join(self._path, f"{slot_size}.slots")
+        path = os.path.join(self.directory, f"{slot_size}.slots")
         try:
             file = self._files[slot_size] = SlotFile(path, slot_size, self._capacity_bytes)
-            fsync_directory(self._path)
+            fsync_directory(self.directory)
         except OSError as error:
             raise KafkaStorageError(f"{path}: {error.strerror}") from error
         return file
@@ -175,14 +183,14 @@ class ScatteredLog(Log):
         entry = self._first_number % len(self._sizes)
         following = (self._first_number + 1) % len(self._sizes)
         is_last = self._first_number + 1 == self._last_number
-        start_offset = self._end[0] if is_last else self._base_offsets[following]
+        start_offset = self._local.end[0] if is_last else self._base_offsets[following]
         self._log_start_offset = max(self._log_start_offset, start_offset)
         self._first_number += 1
         self._files[_slot_size(self._sizes[entry])].give(self._positions[entry])
 
     def flush(self, up_to: int | None = None) -> None:
         """Return when all records are on the disk; a bound would save nothing here."""
-        end = self._end
+        end = self._local.end
         with self._flush_lock:
             if end[0] <= self.recovery_point:
                 return
@@ -191,7 +199,7 @@ class ScatteredLog(Log):
                     os.fdatasync(file.file.fd)
             except OSError as error:
                 self._is_closed = True  # what was not written is lost: the next fdatasync would not say so
-                words = f"{self._path}: flushing: {error.strerror}; it takes no more records"
+                words = f"{self.directory}: flushing: {error.strerror}; it takes no more records"
                 raise KafkaStorageError(words) from error
             self._flushed_bytes = end[2]
             self._flusher.move_to(end)
@@ -202,7 +210,7 @@ class ScatteredLog(Log):
         self, fetch_offset: int, max_bytes: int, *, up_to: int | None = None, min_one_batch: bool = True
     ) -> FetchDataInfo:
         """As `Log.read`, but whole batches only."""
-        first, last, end_offset = self._first_number, self._last_number, self._end[0]
+        first, last, end_offset = self._first_number, self._last_number, self._local.end[0]
         if not self._log_start_offset <= fetch_offset <= end_offset:
             raise self._out_of_range(fetch_offset)
         limit = end_offset if up_to is None else min(up_to, end_offset)
@@ -230,7 +238,7 @@ class ScatteredLog(Log):
         return pieces
 
     def _nothing(self) -> FileSlice:
-        return self._end[1].records.slice(0, 0)
+        return self._local.end[1].records.slice(0, 0)
 
     def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
         return None

@@ -143,6 +143,11 @@ def _replace(path: Path, text: str) -> None:
 
 def fsync_directory(path: str | os.PathLike[str]) -> None:
     """A new file is only safe once its name is."""
+    fsync_file(path)
+
+
+def fsync_file(path: str | os.PathLike[str]) -> None:
+    """Return when the bytes of the file at `path`, whoever wrote them, are on the disk."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -14,7 +14,8 @@ from kfast.record.layout import TimestampType
 NEVER: Final = 2**63 - 1
 """Kafka's way to say "never" of a number of messages or milliseconds."""
 
-WEEK_MS: Final = 7 * 24 * 60 * 60 * 1000
+DAY_MS: Final = 24 * 60 * 60 * 1000
+WEEK_MS: Final = 7 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class LogConfig:
     message_timestamp_after_max_ms: int = NEVER
     cleanup_policy: frozenset[str] = frozenset({"delete"})
     file_delete_delay_ms: int = 60_000
+    min_cleanable_dirty_ratio: float = 0.5
+    min_compaction_lag_ms: int = 0
+    max_compaction_lag_ms: int = NEVER
+    delete_retention_ms: int = DAY_MS
+    producer_id_expiration_ms: int = DAY_MS
 
     limits_timestamps: bool = field(init=False)
     is_compacted: bool = field(init=False)

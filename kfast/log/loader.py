@@ -13,22 +13,14 @@ import logging
 import os
 from dataclasses import dataclass
 
+from kfast.clock import Clock
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
-from kfast.log.file_records import FileRecords
 from kfast.log.index import CorruptIndexError
-from kfast.log.names import (
-    CLEANED_SUFFIX,
-    DELETED_SUFFIX,
-    LOG_SUFFIX,
-    SEGMENT_SUFFIXES,
-    SNAPSHOT_SUFFIX,
-    SWAP_SUFFIX,
-    file_path,
-    parse_file_name,
-)
-from kfast.log.producer_loader import load_producers
-from kfast.log.producer_snapshot import snapshot_offsets
+from kfast.log.names import DELETED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, parse_file_name
+from kfast.log.passing_files import finish_swaps, remove_temporary_files
+from kfast.log.producer_loader import ProducerLoader
+from kfast.log.producer_snapshot import ProducerSnapshots, snapshot_offsets
 from kfast.log.producer_state import ProducerStates
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
@@ -38,53 +30,184 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedLog:
-    """The segments, the last one ready to be appended to."""
+    """The segments, the last one ready to be appended to, and what is known of their producers."""
 
     segments: LogSegments
+    snapshots: ProducerSnapshots
+    producers: ProducerStates
     log_start_offset: int
     flushed_offset: int
     """Up to where the recovery point was right."""
-    producers: ProducerStates
 
 
-def load_log(
-    directory: str,
-    config: LogConfig,
-    file_pool: FilePool,
-    recovery_point: int,
-    log_start_offset: int,
-    was_clean: bool,
-) -> LoadedLog:
-    """Open the segments in `directory`, which is made if it is missing."""
-    os.makedirs(directory, exist_ok=True)
-    finish_swaps(directory, file_pool, remove_temporary_files(directory))
-    base_offsets = _find_segments(directory)
-    segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]
-    end_offset = None
-    producers = ProducerStates()
-    if segments:
-        if was_clean:
-            producers = _load_clean(directory, segments)
-        else:
-            segments, recovery_point, producers = _recover(directory, segments, recovery_point)
-        end_offset = segments[-1].next_offset()
-        _remove_snapshots(directory, segments, end_offset)
+class LogLoader:
+    """Opens one log. Thread-safe for different directories."""
+
+    def __init__(self, directory: str, config: LogConfig, file_pool: FilePool, clock: Clock) -> None:
+        """The directory is made if it is missing."""
+        self._directory = directory
+        self._config = config
+        self._file_pool = file_pool
+        self._clock = clock
+        os.makedirs(directory, exist_ok=True)
+        finish_swaps(directory, file_pool, remove_temporary_files(directory))
+        base_offsets = _find_segments(directory)
+        self._segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]
+        self._snapshots = ProducerSnapshots(directory, base_offsets[0] if base_offsets else 0)
+        self._producer_loader = ProducerLoader(self._snapshots, clock, config.producer_id_expiration_ms)
+
+    def load(self, recovery_point: int, log_start_offset: int, was_clean: bool) -> LoadedLog:
+        """Check what may be damaged, and return the log that is left."""
+        producers = ProducerStates()
+        if self._segments:
+            if was_clean:
+                producers = self._load_clean()
+            else:
+                recovery_point, producers = self._recover(recovery_point)
+            self._drop_all_below(log_start_offset)
+        if not self._segments:
+            producers = ProducerStates()
+            self._snapshots.truncate_to(log_start_offset, log_start_offset)
+            self._segments = [LogSegment.create(self._directory, log_start_offset, self._file_pool, self._config)]
+        end_offset = self._segments[-1].next_offset()
+        self._snapshots.truncate_to(end_offset, self._segments[0].base_offset)
+        self._snapshots.remove_stray([segment.base_offset for segment in self._segments])
+        return LoadedLog(
+            LogSegments(self._segments),
+            self._snapshots,
+            producers,
+            max(log_start_offset, self._segments[0].base_offset),
+            min(recovery_point, end_offset),
+        )
+
+    def _drop_all_below(self, log_start_offset: int) -> None:
+        """Where records that were deleted are missing at the end: the log starts anew where it was to start."""
+        end_offset = self._segments[-1].next_offset()
         if log_start_offset > end_offset:
             logger.warning(
                 "%s: log start offset %d is beyond the end %d; all %d segments put aside",
-                *(directory, log_start_offset, end_offset, len(segments)),
+                *(self._directory, log_start_offset, end_offset, len(self._segments)),
             )
-            _put_aside(segments)
-            segments, producers = [], ProducerStates()
-    if not segments:
-        segments = [LogSegment.create(directory, log_start_offset, file_pool, config)]
-        end_offset = log_start_offset
-    return LoadedLog(
-        LogSegments(segments),
-        max(log_start_offset, segments[0].base_offset),
-        min(recovery_point, end_offset or 0),
-        producers,
-    )
+            self._put_aside(0)
+
+    # After an unclean stop
+
+    def _recover(self, recovery_point: int) -> tuple[int, ProducerStates]:
+        """Check all from the recovery point on. Return the recovery point, 0 if it was none, and the producers."""
+        first, position = self._find_recovery_point(recovery_point)
+        if first is None:
+            first = position = recovery_point = 0
+        self._ensure_indexes(first)
+        start_offset = recovery_point if position else self._segments[first].base_offset
+        self._snapshots.truncate_to(start_offset, self._segments[0].base_offset)
+        producers = self._producer_loader.load(self._segments, start_offset)
+        for number in range(first, len(self._segments)):
+            logger.info(
+                "%s: checking segment %d of %d, %d bytes from position %d on",
+                *(self._directory, number + 1, len(self._segments), self._segments[number].size_bytes, position),
+            )
+            if not self._recover_segment(number, producers, position):
+                self._put_aside(number + 1)
+                break
+            position = 0
+        return recovery_point, producers
+
+    def _recover_segment(self, number: int, producers: ProducerStates, position: int) -> bool:
+        """Return whether the segment was found whole from `position` on; what is known of producers is written down."""
+        segment = self._segments[number]
+        size = segment.size_bytes
+        reason = segment.recover(producers, position)
+        self._snapshots.take(segment.next_offset(), producers)
+        producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
+        if reason is None:
+            return True
+        logger.warning(
+            "%s: cut at position %d, %d bytes dropped: %s",
+            *(segment.records.path, segment.size_bytes, size - segment.size_bytes, reason),
+        )
+        return False
+
+    def _find_recovery_point(self, recovery_point: int) -> tuple[int | None, int]:
+        """Return (number of the segment, position in it) to check from; None where it cannot be believed."""
+        number = max(0, LogSegments(self._segments).floor(recovery_point))
+        segment = self._segments[number]
+        if recovery_point <= segment.base_offset:
+            return number, 0
+        try:
+            segment.load()
+            found = segment.translate_offset(recovery_point, segment.size_bytes)
+            if found is not None:
+                return number, found[0]
+            last = segment.last_batch()
+        except (CorruptIndexError, FileNotFoundError) as error:
+            logger.warning("%s: checked from its front: %s", segment.records.path, error)
+            return number, 0
+        next_offset = segment.base_offset if last is None else last.last_offset + 1
+        if next_offset < recovery_point:
+            logger.warning(
+                "%s: the recovery point %d is beyond the end of its segment, %d; checking all of the log",
+                *(segment.records.path, recovery_point, next_offset),
+            )
+            return None, 0
+        return number, last.position + last.size_bytes if last else 0
+
+    def _put_aside(self, first: int) -> None:
+        """Rename the segments from number `first` on; the next start removes them."""
+        for segment in self._segments[first:]:
+            logger.warning(
+                "%s: %d bytes dropped, renamed %s: the log ends before it",
+                *(segment.records.path, segment.size_bytes, DELETED_SUFFIX),
+            )
+            segment.rename(DELETED_SUFFIX)
+        del self._segments[first:]
+
+    # After a clean one
+
+    def _load_clean(self) -> ProducerStates:
+        """Believe all but the indexes' sizes and the end of the last segment; return the producers.
+
+        A log without any snapshot has had no producer to remember: nothing is read to find that out. Kafka does the
+        same.
+        """
+        self._ensure_indexes(len(self._segments) - 1)
+        active = self._segments[-1]
+        try:
+            active.load()
+            active.check_indexes()
+        except (CorruptIndexError, FileNotFoundError) as error:
+            self._rebuild_indexes(len(self._segments) - 1, error)
+        last = active.last_batch()
+        end = last.position + last.size_bytes if last else 0
+        if end < active.size_bytes:
+            self._cut_after_clean_stop(active)
+        if not snapshot_offsets(self._directory):
+            return ProducerStates()
+        return self._producer_loader.load(self._segments, active.next_offset())
+
+    def _cut_after_clean_stop(self, active: LogSegment) -> None:
+        size = active.size_bytes
+        reason = active.recover(self._producer_loader.load(self._segments, active.base_offset))
+        logger.warning(
+            "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
+            *(active.records.path, active.size_bytes, size - active.size_bytes, reason),
+        )
+
+    def _ensure_indexes(self, count: int) -> None:
+        """Make index files of the first segments that are missing, or whose size says they are damaged."""
+        for number in range(count):
+            try:
+                self._segments[number].check_indexes()
+            except (CorruptIndexError, FileNotFoundError) as error:
+                self._rebuild_indexes(number, error)
+
+    def _rebuild_indexes(self, number: int, reason: Exception) -> None:
+        """Of one segment; the log itself is not checked."""
+        segment = self._segments[number]
+        logger.warning("%s: indexes made anew: %s", segment.records.path, reason)
+        segment.rebuild_indexes(self._producer_loader.load(self._segments[: number + 1], segment.base_offset))
+
+    def __repr__(self) -> str:
+        return f"LogLoader({os.path.basename(self._directory)!r}, {len(self._segments)} segments)"
 
 
 def _find_segments(directory: str) -> list[int]:
@@ -96,168 +219,3 @@ def _find_segments(directory: str) -> list[int]:
             logger.warning("%s: %s removed: its segment is gone", directory, name)
             os.unlink(os.path.join(directory, name))
     return sorted(base_offsets)
-
-
-# What was going on
-
-
-def remove_temporary_files(directory: str) -> int | None:
-    """Remove files of deleted segments and unfinished compactions; return the lowest base offset of the latter."""
-    cleaned = []
-    for name in os.listdir(directory):
-        if name.endswith((DELETED_SUFFIX, CLEANED_SUFFIX)):
-            os.unlink(os.path.join(directory, name))
-            parsed = parse_file_name(name.removesuffix(CLEANED_SUFFIX))
-            if parsed is not None:
-                cleaned.append(parsed[0])
-    return min(cleaned, default=None)
-
-
-def finish_swaps(directory: str, file_pool: FilePool, lowest_cleaned: int | None) -> None:
-    """Put finished .swap files into the place of the segments they were made from.
-
-    Files are renamed to .swap from the last to the first: where a .cleaned file was left, the .swap files from its base
-    offset on are incomplete, and their originals are still there.
-    """
-    for name in sorted(os.listdir(directory)):
-        parsed = parse_file_name(name.removesuffix(SWAP_SUFFIX)) if name.endswith(SWAP_SUFFIX) else None
-        if parsed is None:
-            continue
-        path = os.path.join(directory, name)
-        base_offset, suffix = parsed
-        if lowest_cleaned is not None and base_offset >= lowest_cleaned:
-            os.unlink(path)
-        elif suffix == LOG_SUFFIX:
-            _remove_originals(directory, base_offset, FileRecords(path, file_pool, os.stat(path).st_size))
-    for name in os.listdir(directory):
-        if name.endswith(SWAP_SUFFIX):
-            path = os.path.join(directory, name)
-            os.replace(path, path.removesuffix(SWAP_SUFFIX))
-            file_pool.discard(path)
-
-
-def _remove_originals(directory: str, base_offset: int, swap: FileRecords) -> None:
-    """Remove the segments whose base offsets lie in the range of the one that replaces them."""
-    next_offset = base_offset + 1
-    for batch in swap.headers():
-        next_offset = batch.last_offset + 1
-    for name in os.listdir(directory):
-        parsed = parse_file_name(name)
-        if parsed and parsed[1] in SEGMENT_SUFFIXES and base_offset <= parsed[0] < next_offset:
-            os.unlink(os.path.join(directory, name))
-
-
-# What may be damaged
-
-
-def _recover(
-    directory: str, segments: list[LogSegment], recovery_point: int
-) -> tuple[list[LogSegment], int, ProducerStates]:
-    """Check all from the recovery point on. Return what is left, the recovery point if it was one, the producers."""
-    first, position = _find_recovery_point(segments, recovery_point)
-    if first is None:
-        first = position = recovery_point = 0
-    _ensure_indexes(directory, segments[:first])
-    producers = load_producers(directory, segments, recovery_point if position else segments[first].base_offset)
-    for number in range(first, len(segments)):
-        segment = segments[number]
-        size = segment.size_bytes
-        reason = segment.recover(producers, position)
-        position = 0
-        if reason is not None:
-            logger.warning(
-                "%s: cut at position %d, %d bytes dropped: %s",
-                *(segment.records.path, segment.size_bytes, size - segment.size_bytes, reason),
-            )
-            _put_aside(segments[number + 1 :])
-            return segments[: number + 1], recovery_point, producers
-    return segments, recovery_point, producers
-
-
-def _find_recovery_point(segments: list[LogSegment], recovery_point: int) -> tuple[int | None, int]:
-    """Return (number of the segment, position in it) to check from; None where it cannot be believed."""
-    number = max(0, LogSegments(segments).floor(recovery_point))
-    segment = segments[number]
-    if recovery_point <= segment.base_offset:
-        return number, 0
-    try:
-        segment.load()
-        found = segment.translate_offset(recovery_point, segment.size_bytes)
-        if found is not None:
-            return number, found[0]
-        if segment.next_offset() < recovery_point:
-            logger.warning(
-                "%s: the recovery point %d is beyond the end of its segment, %d; checking all of the log",
-                *(segment.records.path, recovery_point, segment.next_offset()),
-            )
-            return None, 0
-        last = segment.last_batch()
-        return number, last.position + last.size_bytes if last else 0
-    except (CorruptIndexError, FileNotFoundError) as error:
-        logger.warning("%s: checked from its front: %s", segment.records.path, error)
-        return number, 0
-
-
-def _load_clean(directory: str, segments: list[LogSegment]) -> ProducerStates:
-    """Believe all but the indexes' sizes and the end of the last segment; return the producers.
-
-    A log without any snapshot has had no producer to remember: nothing is read to find that out. Kafka does the same.
-    """
-    _ensure_indexes(directory, segments[:-1])
-    active = segments[-1]
-    try:
-        active.load()
-        active.check_indexes()
-    except (CorruptIndexError, FileNotFoundError) as error:
-        _rebuild_indexes(directory, segments, error)
-    last = active.last_batch()
-    end = last.position + last.size_bytes if last else 0
-    if end < active.size_bytes:
-        size = active.size_bytes
-        reason = active.recover(load_producers(directory, segments, active.base_offset))
-        logger.warning(
-            "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
-            *(active.records.path, active.size_bytes, size - active.size_bytes, reason),
-        )
-    if not snapshot_offsets(directory):
-        return ProducerStates()
-    return load_producers(directory, segments, active.next_offset())
-
-
-def _ensure_indexes(directory: str, segments: list[LogSegment]) -> None:
-    """Make index files that are missing, or whose size says they are damaged; the log itself is not checked."""
-    for number, segment in enumerate(segments):
-        try:
-            segment.check_indexes()
-        except (CorruptIndexError, FileNotFoundError) as error:
-            _rebuild_indexes(directory, segments[: number + 1], error)
-
-
-def _rebuild_indexes(directory: str, segments: list[LogSegment], reason: Exception) -> None:
-    """Of the last one of `segments`."""
-    segment = segments[-1]
-    logger.warning("%s: indexes made anew: %s", segment.records.path, reason)
-    segment.rebuild_indexes(load_producers(directory, segments, segment.base_offset))
-
-
-def _put_aside(segments: list[LogSegment]) -> None:
-    for segment in segments:
-        logger.warning(
-            "%s: %d bytes dropped, renamed %s: the log ends before it",
-            *(segment.records.path, segment.size_bytes, DELETED_SUFFIX),
-        )
-        segment.rename_deleted()
-
-
-def _remove_snapshots(directory: str, segments: list[LogSegment], end_offset: int) -> None:
-    """Remove producer snapshots that are wrong or of no more use: Kafka's removeStraySnapshots.
-
-    Those of offsets that the log no longer reaches would be wrong once it does again. Of the others the one before each
-    segment is kept, to recover it from, and the last one.
-    """
-    offsets = snapshot_offsets(directory)
-    reached = [offset for offset in offsets if offset <= end_offset]
-    kept = {segment.base_offset for segment in segments} | {max(reached, default=end_offset)}
-    for offset in offsets:
-        if offset > end_offset or offset not in kept:
-            os.unlink(file_path(directory, offset, SNAPSHOT_SUFFIX))

@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 RETENTION_CHECK_INTERVAL_MS: Final = 5 * 60_000
 CHECKPOINT_INTERVAL_MS: Final = 60_000
+PRODUCER_CHECK_INTERVAL_MS: Final = 10 * 60_000
 
 TopicPartition = tuple[str, int]
 
@@ -59,6 +60,7 @@ class LogManager:
         file_pool: FilePool | None = None,
         default_config: LogConfig | None = None,
         retention_check_interval_ms: int = RETENTION_CHECK_INTERVAL_MS,
+        producer_check_interval_ms: int = PRODUCER_CHECK_INTERVAL_MS,
     ) -> None:
         """Raises LogDirectoryError for a directory that another broker holds, or that is damaged."""
         self.directory = Path(directory)
@@ -67,6 +69,7 @@ class LogManager:
         self._file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         self._default_config = default_config or LogConfig()
         self._retention_check_interval_ms = retention_check_interval_ms
+        self._producer_check_interval_ms = producer_check_interval_ms
         self._checkpoint_lock = threading.Lock()
         self._lock = threading.Lock()  # of the two this one is taken second
         self._logs: dict[TopicPartition, Log] = {}
@@ -205,6 +208,7 @@ class LogManager:
                 self._schedule_removal(Path(entry.path), self._default_config.file_delete_delay_ms)
         self._schedule("retention", self.delete_old_segments, self._retention_check_interval_ms)
         self._schedule("checkpoints", self.write_checkpoints, CHECKPOINT_INTERVAL_MS)
+        self._schedule("producers", self.remove_expired_producers, self._producer_check_interval_ms)
 
     def _schedule(self, name: str, function: Callable[[], object], period_ms: int) -> None:
         self._tasks.append(self._scheduler.schedule(name, function, period_ms, period_ms))
@@ -219,6 +223,10 @@ class LogManager:
                 if log in self.logs:  # else it was deleted meanwhile
                     logger.warning("retention of %r failed: %s", log, error)
         return count
+
+    def remove_expired_producers(self) -> int:
+        """Forget the producers that have been silent for too long; return how many."""
+        return sum(log.remove_expired_producers() for log in self.logs)
 
     def write_checkpoints(self) -> None:
         """Write down what the next start needs to know, also of logs that were there and have not been opened."""

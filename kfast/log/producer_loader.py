@@ -1,33 +1,42 @@
 """A partition's producers as they were at some offset: from the last snapshot before it, and the batches since.
 
-A snapshot that cannot be believed is removed, and an older one taken. Source: Kafka's ProducerStateManager and
-UnifiedLog.rebuildProducerState.
+Producers that have been silent for producer.id.expiration.ms are not taken from a snapshot.
+Source: Kafka's ProducerStateManager.truncateAndReload and UnifiedLog.rebuildProducerState.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from kfast.clock import Clock
 from kfast.errors import CorruptRecordError
-from kfast.log.names import SNAPSHOT_SUFFIX, file_path
-from kfast.log.producer_snapshot import CorruptSnapshotError, read_snapshot, snapshot_offsets
-from kfast.log.producer_state import ProducerState, ProducerStates
+from kfast.log.producer_snapshot import ProducerSnapshots
+from kfast.log.producer_state import ProducerStates, is_expired
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
 
 logger = logging.getLogger(__name__)
 
 
-def load_producers(directory: str, segments: Sequence[LogSegment], up_to: int) -> ProducerStates:
-    """Return the states of a log's producers before the batch at offset `up_to`."""
-    found = _last_snapshot(directory, segments[0].base_offset, up_to)
-    start_offset, states = found or (segments[0].base_offset, [])
-    producers = ProducerStates(states)
-    for segment in LogSegments(segments).since(start_offset):
-        _replay(segment, start_offset, up_to, producers)
-    return producers
+@dataclass(frozen=True, slots=True)
+class ProducerLoader:
+    """Rebuilds the producers of one log."""
+
+    snapshots: ProducerSnapshots
+    clock: Clock
+    expiration_ms: int
+
+    def load(self, segments: Sequence[LogSegment], up_to: int) -> ProducerStates:
+        """Return the states of a log's producers before the batch at offset `up_to`."""
+        found = self.snapshots.last_before(segments[0].base_offset, up_to)
+        start_offset, states = found or (segments[0].base_offset, [])
+        now_ms = self.clock.now_ms()
+        producers = ProducerStates(state for state in states if not is_expired(state, now_ms, self.expiration_ms))
+        for segment in LogSegments(segments).since(start_offset):
+            _replay(segment, start_offset, up_to, producers)
+        return producers
 
 
 def _replay(segment: LogSegment, start_offset: int, up_to: int, producers: ProducerStates) -> None:
@@ -42,16 +51,3 @@ def _replay(segment: LogSegment, start_offset: int, up_to: int, producers: Produ
                 producers.replay(batch)
     except CorruptRecordError as error:
         logger.warning("%s: producers of the rest are not known: %s", segment.records.path, error)
-
-
-def _last_snapshot(directory: str, first_offset: int, up_to: int) -> tuple[int, list[ProducerState]] | None:
-    """The newest one from `first_offset` on and not after `up_to` that can be read."""
-    for offset in reversed(snapshot_offsets(directory)):
-        if first_offset <= offset <= up_to:
-            path = file_path(directory, offset, SNAPSHOT_SUFFIX)
-            try:
-                return offset, read_snapshot(path)
-            except CorruptSnapshotError as error:
-                logger.warning("%s; removed", error)
-                os.unlink(path)
-    return None

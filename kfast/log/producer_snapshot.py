@@ -10,15 +10,20 @@ Of the batches that a producer could repeat it holds the last one alone. Source:
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from kfast.errors import KfastError
-from kfast.log.names import SNAPSHOT_SUFFIX, file_path, parse_file_name
+from kfast.log.checkpoints import fsync_file
+from kfast.log.names import DELETED_SUFFIX, SNAPSHOT_SUFFIX, file_path, parse_file_name
 from kfast.log.producer_state import BatchMetadata, ProducerState
 from kfast.record.checksum import crc32c
+
+logger = logging.getLogger(__name__)
 
 HEAD: Final = struct.Struct(">hI")
 COUNT: Final = struct.Struct(">i")
@@ -31,6 +36,72 @@ assert (HEAD.size, ENTRY.size) == (6, 46)
 
 class CorruptSnapshotError(KfastError):
     """A snapshot that cannot be believed; the state is rebuilt from an older one, or from the log."""
+
+
+class ProducerSnapshots:
+    """The snapshots of one log, by their offsets. Guarded by the log's lock."""
+
+    __slots__ = ("_directory", "last_offset")
+
+    def __init__(self, directory: str, log_start_offset: int) -> None:
+        self._directory = directory
+        self.last_offset = max(snapshot_offsets(directory), default=log_start_offset)
+        """Of the newest one. Where the log starts nothing is known of producers, and none is needed."""
+
+    def take(self, offset: int, states: Iterable[ProducerState]) -> None:
+        """Write one of `offset`, the log's end, unless there is one or nothing was appended since. Raises OSError."""
+        if offset > self.last_offset:
+            write_snapshot(self._directory, offset, states)
+            self.last_offset = offset
+
+    def last_before(self, first_offset: int, up_to: int) -> tuple[int, list[ProducerState]] | None:
+        """The newest one from `first_offset` on and not after `up_to`; what cannot be read on the way is removed."""
+        for offset in reversed(snapshot_offsets(self._directory)):
+            if first_offset <= offset <= up_to:
+                try:
+                    return offset, read_snapshot(self._path(offset))
+                except CorruptSnapshotError as error:
+                    logger.warning("%s; removed", error)
+                    os.unlink(self._path(offset))
+        return None
+
+    def truncate_to(self, offset: int, log_start_offset: int) -> None:
+        """Remove those beyond `offset`, which would be wrong once the log gets there again."""
+        for other in snapshot_offsets(self._directory):
+            if other > offset:
+                os.unlink(self._path(other))
+        self.last_offset = max(snapshot_offsets(self._directory), default=log_start_offset)
+
+    def remove_stray(self, base_offsets: Collection[int]) -> None:
+        """Keep those of segments' base offsets, to recover these from, and the last one, if it is of the log's end."""
+        last_base_offset = max(base_offsets)
+        for offset in snapshot_offsets(self._directory):
+            is_last = offset == self.last_offset and offset > last_base_offset
+            if offset not in base_offsets and not is_last:
+                os.unlink(self._path(offset))
+
+    def put_aside(self, offset: int) -> Callable[[], None]:
+        """Rename the one of a segment that is deleted; return what removes it for good."""
+        path = self._path(offset)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path, path + DELETED_SUFFIX)
+        return lambda: _unlink(path + DELETED_SUFFIX)
+
+    def flush(self) -> None:
+        """Return when the newest one is on the disk: a clean stop vouches for it."""
+        with contextlib.suppress(FileNotFoundError):
+            fsync_file(self._path(self.last_offset))
+
+    def _path(self, offset: int) -> str:
+        return file_path(self._directory, offset, SNAPSHOT_SUFFIX)
+
+    def __repr__(self) -> str:
+        return f"ProducerSnapshots({', '.join(map(str, snapshot_offsets(self._directory)))})"
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def write_snapshot(directory: str, offset: int, states: Iterable[ProducerState]) -> str:

@@ -19,11 +19,8 @@ from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.index import CorruptIndexError
 from kfast.log.names import (
-    DELETED_SUFFIX,
     LOG_SUFFIX,
     OFFSET_INDEX_SUFFIX,
-    SEGMENT_SUFFIXES,
-    SNAPSHOT_SUFFIX,
     TIME_INDEX_SUFFIX,
     TRANSACTION_INDEX_SUFFIX,
     file_path,
@@ -337,38 +334,35 @@ class LogSegment:
         self._max_timestamp = self._max_timestamp_before(position)
         self._bytes_since_last_index_entry = position - self.offset_index.last_entry().position
 
-    def paths(self) -> list[str]:
-        """Files of the segment, whether they exist or not; its snapshot goes with it."""
-        return [file_path(self._directory, self.base_offset, suffix) for suffix in (*SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX)]
-
     def rename(self, passing_suffix: str) -> None:
         """Give the files a passing suffix, or "" for none; readers find them under the new names from then on."""
-        for suffix, holder in (
-            (LOG_SUFFIX, self.records),
-            (OFFSET_INDEX_SUFFIX, self.offset_index),
-            (TIME_INDEX_SUFFIX, self.time_index),
-            (TRANSACTION_INDEX_SUFFIX, self.transaction_index),
-        ):
+        for suffix, file in self._files().items():
             path = file_path(self._directory, self.base_offset, suffix) + passing_suffix
             with contextlib.suppress(FileNotFoundError):  # a transaction index need not be there
-                os.replace(holder.path, path)
-            self._file_pool.discard(holder.path)
+                os.replace(file.path, path)
+            self._file_pool.discard(file.path)
             self._file_pool.discard(path)
-            holder.path = path
+            file.path = path
 
     def unlink(self) -> None:
         """Remove the files. Slices in flight keep the bytes alive until they are sent."""
-        for path in self.paths():
+        for file in self._files().values():
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-            self._file_pool.discard(path)
+                os.unlink(file.path)
+        self.forget_files()
 
-    def rename_deleted(self) -> None:
-        """Put the files aside under names that mean nothing to a log; the next start removes them."""
-        for path in self.paths():
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path, path + DELETED_SUFFIX)
-            self._file_pool.discard(path)
+    def forget_files(self) -> None:
+        """Keep none of them open any longer than a slice in flight needs."""
+        for file in self._files().values():
+            self._file_pool.discard(file.path)
+
+    def _files(self) -> dict[str, FileRecords | OffsetIndex | TimeIndex | TransactionIndex]:
+        return {
+            LOG_SUFFIX: self.records,
+            OFFSET_INDEX_SUFFIX: self.offset_index,
+            TIME_INDEX_SUFFIX: self.time_index,
+            TRANSACTION_INDEX_SUFFIX: self.transaction_index,
+        }
 
     def __repr__(self) -> str:
         return f"LogSegment(base_offset={self.base_offset}, {self.size_bytes} bytes)"

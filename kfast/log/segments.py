@@ -5,7 +5,6 @@ What is looked for in a log is found here: the segment first, then the place in 
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
@@ -14,7 +13,6 @@ from kfast.file_slice import FileSlice
 from kfast.log.results import TimestampOffset
 from kfast.log.segment import LogSegment
 from kfast.log.transaction_index import AbortedTransaction
-from kfast.record.layout import NO_TIMESTAMP
 
 LogOffsetMetadata: TypeAlias = tuple[int, LogSegment, int]
 """An offset, the segment it lies in, and its position there: taken together so that they fit together."""
@@ -71,30 +69,38 @@ class LogSegments:
     def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
         """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
         for segment in self.all:
-            with contextlib.suppress(FileNotFoundError):  # retention was faster
-                if segment.max_timestamp().timestamp_ms >= timestamp_ms:
-                    found = segment.find_timestamp(timestamp_ms, start_offset)
-                    if found is not None:
-                        return found
+            if segment.max_timestamp().timestamp_ms >= timestamp_ms:
+                found = segment.find_timestamp(timestamp_ms, start_offset)
+                if found is not None:
+                    return found
         return None
 
     def largest_timestamp_ms(self) -> int:
         """Of all records; -1 where none has one."""
-        largest = NO_TIMESTAMP
-        for segment in self.all:
-            with contextlib.suppress(FileNotFoundError):  # retention was faster
-                largest = max(largest, segment.max_timestamp().timestamp_ms)
-        return largest
+        return max(segment.max_timestamp().timestamp_ms for segment in self.all)
 
-    def aborted_transactions(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
-        """Those with records from `start_offset` on and before `end_offset`."""
+    def aborted_transactions(self, fetch_offset: int, records: FileSlice, end_offset: int) -> list[AbortedTransaction]:
+        """Those with records in what `find` found from `fetch_offset` on, and perhaps a few that begin later."""
+        if not records.size:
+            return []
+        segments = self._since_first_batch(fetch_offset)
+        upper_bound = segments[0].offset_after(records.position + records.size)
+        if upper_bound is None:
+            upper_bound = segments[1].base_offset if len(segments) > 1 else end_offset
         found: list[AbortedTransaction] = []
-        for segment in self.since(start_offset):
-            some, is_complete = segment.transaction_index.overlapping(start_offset, end_offset)
+        for segment in segments:
+            some, is_complete = segment.transaction_index.overlapping(fetch_offset, upper_bound)
             found += some
             if is_complete:
                 break
         return found
+
+    def _since_first_batch(self, offset: int) -> tuple[LogSegment, ...]:
+        """From the segment on where a batch holds `offset` or follows it: compaction leaves some without any."""
+        segments = self.since(offset)
+        while len(segments) > 1 and segments[0].translate_offset(offset, segments[0].size_bytes) is None:
+            segments = segments[1:]
+        return segments
 
     def __iter__(self) -> Iterator[LogSegment]:
         return iter(self.all)

@@ -14,8 +14,8 @@ from kfast.errors import (
     RecordTooLargeError,
 )
 from kfast.log.config import LogConfig
-from kfast.record.batch import RecordBatch
-from kfast.record.layout import HEADER_SIZE
+from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
+from kfast.record.layout import HEADER_SIZE, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
 
 
 def validate(buffer: bytearray | memoryview, config: LogConfig) -> list[RecordBatch]:
@@ -52,6 +52,35 @@ def validate_timestamps(batches: list[RecordBatch], config: LogConfig, now_ms: i
                 f"timestamp {batch.max_timestamp_ms} is {late_ms} ms after now; "
                 f"{config.message_timestamp_after_max_ms} is allowed (message.timestamp.after.max.ms)"
             )
+
+
+def have_producers(batches: list[RecordBatch]) -> bool:
+    """Whether any of them is of a producer that numbers its batches."""
+    return any(batch.producer_id != NO_PRODUCER_ID for batch in batches)
+
+
+def stamp_offsets(
+    buffer: bytearray | memoryview, batches: list[RecordBatch], first_offset: int, leader_epoch: int
+) -> tuple[int, int]:
+    """Give `batches`, which make up `buffer`, their places; return the offset after them and the largest timestamp."""
+    position, max_timestamp_ms = 0, NO_TIMESTAMP
+    for batch in batches:
+        stamp(buffer, position, first_offset, leader_epoch)
+        position += batch.size_bytes
+        first_offset += batch.last_offset_delta + 1
+        if batch.max_timestamp_ms > max_timestamp_ms:
+            max_timestamp_ms = batch.max_timestamp_ms
+    return first_offset, max_timestamp_ms
+
+
+def stamp_time(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:
+    """Make the time of the append that of every record; the batches are read again as they now are."""
+    position, stamped = 0, []
+    for batch in batches:
+        set_max_timestamp(buffer, position, TimestampType.LOG_APPEND_TIME, append_time_ms)
+        stamped.append(RecordBatch(buffer, position))
+        position += batch.size_bytes
+    return stamped
 
 
 def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:

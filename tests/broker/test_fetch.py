@@ -11,6 +11,7 @@ from kfast.clock import ManualClock
 from kfast.file_slice import FileSlice
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
+from kfast.record.control_records import AbortMarker, encode_control
 from kfast.wire.fetch import (
     FetchPartition,
     FetchPartitionResponse,
@@ -203,3 +204,30 @@ def test_a_fetch_that_is_over_listens_no_more(
     broker.log("orders", 0).append(batch())
     answer.result(10)
     assert broker.log("orders", 0)._listeners == ()
+
+
+def test_a_reader_of_committed_records_is_told_what_was_aborted(broker: kfast.Broker, call: Caller) -> None:
+    log = broker.log("orders", 0)
+
+    def append(value: bytes, sequence: int, *, marker: AbortMarker | None = None) -> None:
+        builder = RecordBatchBuilder(
+            producer_id=5,
+            producer_epoch=0,
+            base_sequence=sequence,
+            is_transactional=True,
+            is_control=marker is not None,
+        )
+        builder.append(*(encode_control(marker) if marker else (b"k", value)), 1)
+        log.append(builder.build())
+
+    log.append(batch())
+    append(b"void", 0)
+    append(b"", -1, marker=AbortMarker(0))
+    append(b"open", 1)
+    (found,) = call(FetchPartition(0, 0, 1 << 20), isolation_level=1)
+    assert (found.high_watermark, found.last_stable_offset) == (4, 3)
+    assert found.aborted_transactions == [(5, 1)]
+    assert [one.base_offset for one in iter_batches(bytes(found.records))] == [0, 1, 2]
+    (found,) = call(FetchPartition(0, 0, 1 << 20))
+    assert found.aborted_transactions is None
+    assert [one.base_offset for one in iter_batches(bytes(found.records))] == [0, 1, 2, 3]

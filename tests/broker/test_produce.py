@@ -200,3 +200,32 @@ def test_concurrent_producers_get_offsets_without_gap_or_overlap(broker: kfast.B
     for thread in threads:
         thread.join()
     assert sorted(offsets) == list(range(0, 1600, 2))
+
+
+def numbered(sequence: int, epoch: int = 0, transactional: bool = False) -> bytearray:
+    builder = RecordBatchBuilder(
+        producer_id=5, producer_epoch=epoch, base_sequence=sequence, is_transactional=transactional
+    )
+    builder.append(b"k", b"v", 1)
+    return builder.build()
+
+
+def test_what_an_idempotent_producer_repeats_is_answered_as_the_first_time(
+    broker: kfast.Broker, context: RequestContext
+) -> None:
+    for sequence in range(3):
+        assert send(broker, context, numbered(sequence)).base_offset == sequence
+    again = send(broker, context, numbered(1))
+    assert (again.error_code, again.base_offset) == (0, 1)
+    assert broker.log("orders", 0).log_end_offset == 3
+
+
+def test_what_does_not_follow_is_refused_with_kafkas_codes(broker: kfast.Broker, context: RequestContext) -> None:
+    send(broker, context, numbered(0, epoch=2, transactional=True))
+    for records, error_code in (
+        (numbered(2, epoch=2, transactional=True), 45),  # OUT_OF_ORDER_SEQUENCE_NUMBER
+        (numbered(1, epoch=1, transactional=True), 47),  # INVALID_PRODUCER_EPOCH
+        (numbered(1, epoch=2), 48),  # INVALID_TXN_STATE
+    ):
+        assert send(broker, context, records).error_code == error_code
+    assert broker.log("orders", 0).log_end_offset == 1

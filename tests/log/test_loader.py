@@ -202,7 +202,7 @@ def test_an_incomplete_swap_is_undone(open_log: Any, make_batch: Any) -> None:
     Path(f"{second}.swap").write_bytes(b"")
     again = open_log()
     assert (again.log_end_offset, len(again.segments)) == (3, 1)
-    assert sorted(path.suffix for path in log.directory.iterdir()) == [".index", ".log", ".timeindex"]
+    assert sorted(path.suffix for path in log.directory.iterdir()) == [".index", ".log", ".snapshot", ".timeindex"]
 
 
 def test_a_directory_that_is_missing_is_made(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.log import Log
+from kfast.log.log_reader import LogReader
+from kfast.log.names import SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
 from kfast.log.results import TimestampOffset
 from kfast.log.segment import LogSegment
 from kfast.record.batch import RecordBatch
@@ -34,6 +36,8 @@ CONFIG_FIELDS = {
     "internal.segment.bytes": "segment_bytes",
     "segment.ms": "segment_ms",
 }
+
+FILE_SUFFIXES = (*SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX)
 
 GOLDEN_CASES = ["01-plain", "02-codecs", "03-edge-records", "05-idempotent", "06-transactions", "11-time-index"]
 
@@ -77,7 +81,7 @@ def test_appending_kafkas_batches_again_makes_kafkas_files(golden: Any, tmp_path
             info = log.append(bytes(batch.buffer), leader_epoch=batch.partition_leader_epoch)
             assert (info.first_offset, info.last_offset) == (batch.base_offset, batch.last_offset)
         log.close()
-        names = {path.name for path in directory.iterdir() if path.suffix in (".log", ".index", ".timeindex")}
+        names = {path.name for path in directory.iterdir() if path.suffix in FILE_SUFFIXES}
         assert {path.name for path in log.directory.iterdir()} == names
         for name in names:
             assert (log.directory / name).read_bytes() == (directory / name).read_bytes(), f"{directory.name}/{name}"
@@ -370,8 +374,15 @@ def test_a_read_that_retention_overtakes_skips_nothing(
     log = open_log(segment_bytes=one, retention_bytes=one)
     for _ in range(3):
         log.append(make_batch(1))
-    find = Log._find
-    monkeypatch.setattr(Log, "_find", lambda self, *place: self.delete_old_segments() and find(self, *place))
+    find = LogReader._find
+
+    def overtaken(self: Log, *place: Any) -> Any:
+        found = find(self, *place)
+        if not self._lock.locked():
+            self.delete_old_segments()
+        return found
+
+    monkeypatch.setattr(LogReader, "_find", overtaken)
     with pytest.raises(OffsetOutOfRangeError, match=r"2\.\.3"):
         log.read(0, 1000)
 
@@ -386,7 +397,8 @@ def test_looking_for_a_time_passes_over_what_retention_deletes_meanwhile(
     find_timestamp = LogSegment.find_timestamp
 
     def overtaken(self: LogSegment, *arguments: int) -> TimestampOffset | None:
-        log.delete_old_segments()
+        if not log._lock.locked():
+            log.delete_old_segments()
         return find_timestamp(self, *arguments)
 
     monkeypatch.setattr(LogSegment, "find_timestamp", overtaken)
@@ -427,7 +439,7 @@ def test_a_flush_costs_one_fsync_and_a_new_segment_a_few_more(
     log.append(make_batch(1))
     assert synced == ["log"]
     log.close()
-    assert synced == ["log", "index", "timeindex"]
+    assert synced == ["log", "index", "timeindex", "snapshot"]
 
 
 def test_flush_ms_is_followed_live(open_log: Any, make_batch: Any, clock: Any) -> None:
@@ -490,8 +502,9 @@ def test_retention_by_time_rolls_the_active_segment(open_log: Any, make_batch: A
     clock.advance(1)
     assert log.delete_old_segments() == 1
     assert (log.log_start_offset, log.log_end_offset, log.size_bytes) == (2, 2, 0)
+    clock.advance(log.config.file_delete_delay_ms)
     assert sorted(path.name for path in log.directory.iterdir()) == [
-        f"{2:020d}{suffix}" for suffix in (".index", ".log", ".timeindex")
+        f"{2:020d}{suffix}" for suffix in (".index", ".log", ".snapshot", ".timeindex")
     ]
     assert log.append(make_batch(1)).first_offset == 2
 

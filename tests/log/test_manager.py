@@ -13,9 +13,15 @@ import pytest
 from kfast.clock import ManualClock
 from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE, read_partition_metadata
-from kfast.log.config import LogConfig
+from kfast.log.config import DAY_MS, LogConfig
 from kfast.log.log import Log
-from kfast.log.manager import CHECKPOINT_INTERVAL_MS, RETENTION_CHECK_INTERVAL_MS, LogManager
+from kfast.log.manager import (
+    CHECKPOINT_INTERVAL_MS,
+    PRODUCER_CHECK_INTERVAL_MS,
+    RETENTION_CHECK_INTERVAL_MS,
+    LogManager,
+)
+from kfast.record.builder import RecordBatchBuilder
 from kfast.scheduler import Scheduler
 
 TOPIC_ID = uuid.UUID(int=7)
@@ -266,3 +272,16 @@ def test_repr_counts_the_logs(open_manager: OpenManager) -> None:
     manager = open_manager()
     manager.create("orders", 0, TOPIC_ID)
     assert repr(manager) == "LogManager('data', 1 logs)"
+
+
+def test_silent_producers_are_forgotten(open_manager: OpenManager, clock: ManualClock) -> None:
+    manager = open_manager()
+    manager.start()
+    log = manager.create("orders", 0, TOPIC_ID)
+    builder = RecordBatchBuilder(producer_id=7, producer_epoch=0, base_sequence=0)
+    builder.append(b"key", b"value", clock.now_ms())
+    log.append(builder.build())
+    clock.advance(DAY_MS - 1)
+    assert [state.producer_id for state in log.producer_states()] == [7]
+    clock.advance(PRODUCER_CHECK_INTERVAL_MS)
+    assert log.producer_states() == []

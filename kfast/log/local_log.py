@@ -1,0 +1,142 @@
+"""The segments of a log on this disk and where they end: written, rolled, cut, replaced and deleted.
+
+Guarded by the log's lock. `segments` and `end` are immutable and replaced whole, so that reading them needs none. What
+a producer is, what is validated and how long something stays is the Log's business. Source: Kafka's LocalLog.
+
+Segments that are no more part of the log are renamed to .deleted and removed after file.delete.delay.ms, so that a
+reader that has found its place in one does not lose it. A crash in between leaves them to the next start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from kfast.log.checkpoints import fsync_directory
+from kfast.log.config import LogConfig
+from kfast.log.file_pool import FilePool
+from kfast.log.names import CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX
+from kfast.log.producer_snapshot import ProducerSnapshots
+from kfast.log.segment import LogSegment
+from kfast.log.segments import LogOffsetMetadata, LogSegments
+from kfast.record.batch import RecordBatch
+from kfast.scheduler import Scheduler
+
+
+class LocalLog:
+    """One log's segments, the snapshots of its producers that go with them, and its end."""
+
+    __slots__ = ("_file_pool", "_scheduler", "directory", "end", "segments", "snapshots")
+
+    def __init__(
+        self,
+        directory: str,
+        file_pool: FilePool,
+        scheduler: Scheduler | None,
+        segments: LogSegments,
+        snapshots: ProducerSnapshots,
+    ) -> None:
+        self.directory = directory
+        self.segments = segments
+        self.snapshots = snapshots
+        active = segments.active
+        self.end: LogOffsetMetadata = (active.next_offset(), active, active.size_bytes)
+        """Published by whoever appends, once all is known of what was written."""
+        self._file_pool = file_pool
+        self._scheduler = scheduler
+
+    def append(self, buffer: bytearray | memoryview, batches: Sequence[RecordBatch]) -> None:
+        """Write `batches`, stamped with offsets from the end on. Raises OSError; then nothing of them stays.
+
+        The caller publishes the new end; nobody reads beyond the old one until then.
+        """
+        first_offset, segment, end_position = self.end
+        try:
+            segment.append(buffer, batches, first_offset)
+        except OSError:
+            segment.undo_append(end_position)
+            raise
+
+    def publish(self, next_offset: int) -> None:
+        """Let what was appended be read: up to `next_offset`."""
+        segment = self.end[1]
+        self.end = (next_offset, segment, segment.size_bytes)
+
+    def roll(self, config: LogConfig) -> LogSegment:
+        """Begin a new segment at the end. Raises OSError; then there is none."""
+        self.segments.active.finish()
+        segment = LogSegment.create(self.directory, self.end[0], self._file_pool, config)
+        self.segments = LogSegments((*self.segments, segment))
+        self.end = (self.end[0], segment, 0)
+        return segment
+
+    def truncate_to(self, offset: int, config: LogConfig) -> None:
+        """Drop the batch that holds `offset` and all that follows, at once. Only while nobody is being served."""
+        kept = [segment for segment in self.segments if segment.base_offset <= offset]
+        dropped = self.segments.all[len(kept) :]
+        if kept:
+            found = kept[-1].translate_offset(offset, kept[-1].size_bytes)
+            if found is not None:
+                kept[-1].truncate_to(found[0])
+        else:
+            kept = [LogSegment.create(self.directory, offset, self._file_pool, config)]
+        active = kept[-1]
+        self.segments = LogSegments(kept)
+        self.end = (active.next_offset(), active, active.size_bytes)
+        self.snapshots.truncate_to(self.end[0], kept[0].base_offset)
+        for segment in dropped:
+            segment.unlink()
+
+    def delete_first(self, count: int, delay_ms: int) -> None:
+        """Delete the oldest `count` segments, after `delay_ms`; one must be left."""
+        doomed = self.segments.all[:count]
+        self.segments = LogSegments(self.segments.all[count:])
+        self._delete(doomed, [segment.base_offset for segment in doomed], delay_ms)
+
+    def offer(self, cleaned: LogSegment) -> None:
+        """Say of a .cleaned segment, complete and on the disk, that it is to replace those it was made from.
+
+        From then on a crash leads to the new one, until then to the old ones: what is partly .swap and partly .cleaned
+        is removed by the next start. Takes no lock.
+        """
+        cleaned.rename(SWAP_SUFFIX)
+        fsync_directory(self.directory)
+
+    def replace(self, old: Sequence[LogSegment], new: LogSegment, delay_ms: int) -> None:
+        """Put `new`, which was offered, into the place of `old`, neighbours in this log, and delete these."""
+        everything = self.segments.all
+        number = everything.index(old[0])
+        if everything[number : number + len(old)] != tuple(old):
+            raise ValueError(f"{old} are not neighbours in {self.segments}")
+        self.segments = LogSegments((*everything[:number], new, *everything[number + len(old) :]))
+        merged = [segment.base_offset for segment in old if segment.base_offset != new.base_offset]
+        self._delete(old, merged, delay_ms)
+        new.rename("")
+
+    def create_cleaned(self, base_offset: int, config: LogConfig) -> LogSegment:
+        """Make the files of a segment that is to replace others; they are no part of the log yet."""
+        return LogSegment.create(self.directory, base_offset, self._file_pool, config, CLEANED_SUFFIX)
+
+    def _delete(self, segments: Sequence[LogSegment], snapshot_offsets: Sequence[int], delay_ms: int) -> None:
+        removals: list[Callable[[], None]] = []
+        for segment in segments:
+            segment.rename(DELETED_SUFFIX)
+            removals.append(segment.unlink)
+        removals += map(self.snapshots.put_aside, snapshot_offsets)
+
+        def remove() -> None:
+            for removal in removals:
+                removal()
+
+        if self._scheduler is None:
+            remove()
+        else:
+            self._scheduler.schedule(f"delete segments of {os.path.basename(self.directory)}", remove, delay_ms)
+
+    def forget_files(self) -> None:
+        """Keep none of them open: the directory is gone, or has another name."""
+        for segment in self.segments:
+            segment.forget_files()
+
+    def __repr__(self) -> str:
+        return f"LocalLog({os.path.basename(self.directory)!r}, {len(self.segments)} segments, end {self.end[0]})"
