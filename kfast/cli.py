@@ -145,13 +145,23 @@ def _add_dump_log(commands: Any) -> None:
         commands,
         "dump-log",
         _dump_log,
-        "show what is in segments and indexes, kfast's or Apache Kafka's",
-        "  kfast dump-log ~/kafka-data/orders-0\n"
-        "  kfast dump-log --deep 00000000000000000000.log            each record too\n"
-        "  kfast dump-log --json orders-0 | jq 'select(.type == \"batch\") | .count'",
+        "show and check the files of a log directory, kfast's or Apache Kafka's",
+        "  kfast dump-log ~/kafka-data                               every file, and a summary for each directory\n"
+        "  kfast dump-log --deep ~/kafka-data/__cluster_metadata-0   each record too, and what it says\n"
+        "  kfast dump-log --json orders-0 | jq 'select(.type == \"batch\") | .count'\n"
+        "  kfast dump-log --verify-index-only ~/kafka-data           indexes against their logs, and what is wrong\n"
+        "  kfast dump-log --offsets-decoder 00000000000000000000.log",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, a partition or a log directory")
     parser.add_argument("--deep", action="store_true", help="print the records of each batch")
+    parser.add_argument("--verify-index-only", action="store_true", help="check the indexes, print what is wrong")
+    for option, topic in (
+        ("--cluster-metadata-decoder", "__cluster_metadata"),
+        ("--offsets-decoder", "__consumer_offsets"),
+        ("--transaction-log-decoder", "__transaction_state"),
+    ):
+        about = f"take segments for those of {topic}, whatever directory they lie in; implies --deep"
+        parser.add_argument(option, dest="topic", action="store_const", const=topic, help=about)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -159,16 +169,20 @@ def _dump_log(options: argparse.Namespace) -> int:
     import json
 
     from kfast.log.dump import dump, is_invalid, to_line
+    from kfast.log.dump_records import DECODERS
 
     has_invalid, file = False, None
-    for entry in dump(options.paths, deep=options.deep):
+    decoder = DECODERS.get(options.topic)
+    is_deep = options.deep or decoder is not None
+    for entry in dump(options.paths, is_deep, decoder=decoder, indexes_only=options.verify_index_only):
         has_invalid |= is_invalid(entry)
         if options.json:
             print(json.dumps(entry))
             continue
-        if entry.get("file", file) != file:
-            file = entry["file"]
-            print(f"{file}:")
+        if entry["type"] != "record" and entry.get("file") != file:
+            file = entry.get("file")
+            if file is not None:
+                print(f"{file}:")
         print(to_line(entry))
     return int(has_invalid)
 

@@ -1,7 +1,9 @@
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,32 @@ def test_dump_log_for_people_names_offsets_and_position(log_file: Path, capsys: 
     text = capsys.readouterr().out
     assert "position" in text
     assert "value" in text
+
+
+def test_dump_log_of_a_directory_ends_with_a_line_about_it(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = log_file.parent
+    assert main(["dump-log", str(directory)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith(f"{directory}  1 segment  1 batch  offsets from 0 to before 2  ")
+    assert last.endswith("  nothing is wrong")
+
+
+def test_dump_log_verifies_indexes_and_prints_no_more(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dump-log", "--verify-index-only", str(log_file.parent)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    log_file.with_suffix(".timeindex").write_bytes(bytes(11) + b"\x01")
+    assert main(["dump-log", "--verify-index-only", str(log_file.parent)]) == 1
+    assert "position 0: no batch of the log that ends at offset 1 has timestamp 0" in capsys.readouterr().out
+
+
+def test_dump_log_decodes_a_segment_that_lies_elsewhere(
+    golden: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = shutil.copy(golden("06-transactions") / "log" / "__transaction_state-0" / f"{0:020d}.log", tmp_path)
+    assert main(["dump-log", "--deep", str(path)]) == 0
+    assert "Transaction" not in capsys.readouterr().out
+    assert main(["dump-log", "--transaction-log-decoder", str(path)]) == 0
+    assert 'Transaction  key={"transactional_id": "txn-c"}' in capsys.readouterr().out
 
 
 def test_dump_log_of_nothing_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,17 +11,23 @@ from typing import Any
 
 import pytest
 
-from kfast.log.dump import Entry, dump, is_invalid, to_line
+from kfast.log.dump import Entry, dump, is_invalid
 
-CASES = [
+WHOLE = [
     "01-plain",
     "02-codecs",
     "03-edge-records",
     "04-log-append-time",
+    "05-idempotent",
     "06-transactions",
+    "07-compaction",
     "08-deleted",
+    "09-groups",
+    "10-crash",
     "11-time-index",
+    "12-kraft",
 ]
+"""The archives that nobody damaged."""
 
 BATCH_KEYS = {
     "type", "file", "base_offset", "last_offset", "count", "base_sequence", "last_sequence", "producer_id",
@@ -53,6 +59,10 @@ def digest(entries: list[Entry]) -> list[Any]:
     return [count, sha.hexdigest()]
 
 
+def of_type(entries: list[Entry], kind: str, path: Path) -> list[Entry]:
+    return [entry for entry in entries if entry["type"] == kind and entry["file"] == str(path)]
+
+
 def index_facts(entries: list[Entry]) -> dict[str, Any]:
     values = [
         [entry["offset"], entry["position"]] if "position" in entry else [entry["timestamp_ms"], entry["offset"]]
@@ -61,8 +71,8 @@ def index_facts(entries: list[Entry]) -> dict[str, Any]:
     return {"entries": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_kafkas_segments_are_shown_as_they_are(golden: Any, case: str) -> None:
+@pytest.mark.parametrize("case", WHOLE)
+def test_kafkas_partitions_are_shown_as_they_are(golden: Any, case: str) -> None:
     for logdir, facts in golden.manifest["cases"][case]["logdirs"].items():
         for name, partition in facts["partitions"].items():
             directory = golden(case) / logdir / name
@@ -72,17 +82,63 @@ def test_kafkas_segments_are_shown_as_they_are(golden: Any, case: str) -> None:
             if "digest_on_disk" in partition:
                 assert digest(entries) == partition["digest_on_disk"]
             for stem, segment in partition["segments"].items():
-                batches = [e for e in entries if e["type"] == "batch" and e["file"].endswith(f"{stem}.log")]
-                assert len(batches) == segment["batches"]
-                for kind, suffix in (("offset_index_entry", "index"), ("time_index_entry", "timeindex")):
-                    shown = [e for e in entries if e["type"] == kind and e["file"].endswith(f"{stem}.{suffix}")]
-                    assert index_facts(shown).items() <= segment[suffix].items()
+                assert_segment(directory / stem, entries, segment)
+            assert_snapshots(directory, entries, partition.get("snapshots", {}))
+            summary = entries[-1]
+            assert (summary["type"], summary["directory"], summary["errors"]) == ("summary", str(directory), 0)
+            assert summary["segments"] == len(partition["segments"])
+            assert summary["batches"] == sum(segment["batches"] for segment in partition["segments"].values())
+            assert summary["size_bytes"] == sum(segment["bytes"] for segment in partition["segments"].values())
+            assert summary["next_offset"] == (partition["end_offset"] or 0)
+
+
+def assert_segment(stem: Path, entries: list[Entry], facts: dict[str, Any]) -> None:
+    assert len(of_type(entries, "batch", stem.with_suffix(".log"))) == facts["batches"]
+    for kind, suffix in (("offset_index_entry", "index"), ("time_index_entry", "timeindex")):
+        assert index_facts(of_type(entries, kind, stem.with_suffix(f".{suffix}"))).items() <= facts[suffix].items()
+    aborted = of_type(entries, "aborted_transaction", stem.with_suffix(".txnindex"))
+    names = ("version", "producer_id", "first_offset", "last_offset", "last_stable_offset")
+    assert [[entry[name] for name in names] for entry in aborted] == facts.get("txnindex", [])
+
+
+def assert_snapshots(directory: Path, entries: list[Entry], facts: dict[str, Any]) -> None:
+    for name, expected in facts.items():
+        shown = [
+            {
+                "producer_id": entry["producer_id"],
+                "producer_epoch": entry["producer_epoch"],
+                "coordinator_epoch": entry["coordinator_epoch"],
+                "last_seq": entry["last_sequence"],
+                "last_offset": entry["last_offset"],
+                "offset_delta": entry["offset_delta"],
+                "last_timestamp": entry["last_timestamp_ms"],
+                "current_txn_first_offset": -1 if (first := entry["transaction_first_offset"]) is None else first,
+            }
+            for entry in of_type(entries, "producer", directory / name)
+        ]
+        assert by_id(shown) == by_id(expected)
+
+
+def by_id(producers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(producers, key=lambda producer: producer["producer_id"])
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_a_whole_log_directory_ends_with_what_it_came_to(golden: Any, case: str) -> None:
+    for logdir, facts in golden.manifest["cases"][case]["logdirs"].items():
+        entries = list(dump([golden(case) / logdir]))
+        assert not any(map(is_invalid, entries))
+        summaries = [entry for entry in entries if entry["type"] == "summary"]
+        assert {Path(summary["directory"]).name for summary in summaries} >= {logdir, *facts["partitions"]}
+        assert summaries[-1] is entries[-1]
+        assert summaries[-1]["batches"] == sum(summary["batches"] for summary in summaries[:-1])
+        assert summaries[-1]["partitions"] == len(summaries) - 1
 
 
 def test_a_batch_is_shown_with_all_its_fields(golden: Any) -> None:
     names = golden.manifest["batch_header_fields"]
     compared = 0
-    for case in CASES:
+    for case in WHOLE:
         for logdir, facts in golden.manifest["cases"][case]["logdirs"].items():
             for name, partition in facts["partitions"].items():
                 for stem, segment in partition["segments"].items():
@@ -118,19 +174,26 @@ SHOWN_AS = {
     "leader_epoch": "partition_leader_epoch",
 }
 
-DAMAGE = {
+DAMAGE: dict[str, dict[tuple[str, int], str]] = {
     "as-it-is": {},
+    "bad-snapshot": {("00000000000000000560.snapshot", 0): "CRC 0xcef25601"},
     "flip-last-segment": {("00000000000000000560.log", 6249): "CRC"},
     "flip-middle-segment": {("00000000000000000263.log", 7203): "CRC"},
     "garbage-tail": {("00000000000000000560.log", 7317): "100 bytes"},
-    "zero-tail": {("00000000000000000560.log", 7317): "4096 bytes"},
-    "torn-12": {("00000000000000000560.log", 7040): "11 bytes"},
-    "torn-header": {("00000000000000000560.log", 7040): "30 bytes"},
-    "torn-records": {("00000000000000000560.log", 7040): "276 bytes"},
+    "leftovers": {},
+    "no-index": {},
+    "no-snapshots": {},
+    "no-timeindex": {},
     "short-index": {
         ("00000000000000000263.index", 0): "5 bytes",
         ("00000000000000000560.index", 8): "4 bytes",
     },
+    "swap": {},
+    "swap-and-original": {},
+    "torn-12": {("00000000000000000560.log", 7040): "11 bytes"},
+    "torn-header": {("00000000000000000560.log", 7040): "30 bytes"},
+    "torn-records": {("00000000000000000560.log", 7040): "276 bytes"},
+    "zero-tail": {("00000000000000000560.log", 7317): "4096 bytes"},
 }
 
 
@@ -142,12 +205,21 @@ def test_damage_is_named_and_all_else_is_shown(golden: Any, name: str) -> None:
     assert set(errors) == set(DAMAGE[name])
     for place, words in DAMAGE[name].items():
         assert words in errors[place]
-    batches = [entry for entry in entries if entry["type"] == "batch"]
     facts = golden.manifest["cases"][f"10-crash-{name}"]["logdirs"]["damaged"]["partitions"]["crash-0"]
-    assert len(batches) == sum(segment["batches"] for segment in facts["segments"].values())
-    invalid = [entry["position"] for entry in batches if not entry["is_valid"]]
-    assert invalid == [position for _, position in DAMAGE[name] if "flip" in name]
-    assert any(map(is_invalid, entries)) is bool(DAMAGE[name])
+    assert entries[-1]["batches"] == sum(segment["batches"] for segment in facts["segments"].values())
+    assert entries[-1]["errors"] == len(DAMAGE[name])
+    assert sum(entry.get("is_valid") is False for entry in entries) == sum(
+        segment["bad_crc"] for segment in facts["segments"].values()
+    )
+
+
+def test_headers_alone_show_all_but_what_a_checksum_finds(golden: Any) -> None:
+    for name, damage in DAMAGE.items():
+        directory = golden(f"10-crash-{name}") / "damaged" / "crash-0"
+        entries = list(dump([directory], headers_only=True))
+        errors = {(Path(e["file"]).name, e["position"]) for e in entries if e["type"] == "error"}
+        assert errors == {place for place in damage if "flip" not in name}
+        assert entries[-1]["next_offset"] == list(dump([directory]))[-1]["next_offset"]
 
 
 def test_a_garbage_index_is_held_against_the_log(golden: Any) -> None:
@@ -167,6 +239,7 @@ def test_time_index_entries_are_held_against_the_log(open_log: Any, make_batch: 
     log.close()
     path = Path(log.segments[0].time_index.path)
     assert not any(map(is_invalid, dump([log.directory])))
+    assert [entry["type"] for entry in dump([log.directory], indexes_only=True)] == ["summary"]
     path.write_bytes(struct.pack(">qiqiqi", 1500, 1, 2000, 2, 1999, 5))
     errors = [(entry["position"], entry["reason"]) for entry in dump([path]) if entry["type"] == "error"]
     assert errors == [
@@ -174,6 +247,9 @@ def test_time_index_entries_are_held_against_the_log(open_log: Any, make_batch: 
         (12, "no batch of the log that ends at offset 2 has timestamp 2000"),
         (24, "(1999, 5) does not rise from (2000, 2)"),
     ]
+    entries = list(dump([log.directory], indexes_only=True))
+    assert [entry["type"] for entry in entries] == ["error", "error", "error", "summary"]
+    assert (entries[-1]["batches"], entries[-1]["next_offset"], entries[-1]["errors"]) == (None, None, 3)
     Path(log.segments[0].records.path).unlink()
     assert [entry["position"] for entry in dump([path]) if entry["type"] == "error"] == [24]
 
@@ -196,16 +272,35 @@ def test_a_log_that_goes_back_is_named(open_log: Any, make_batch: Any) -> None:
     assert errors == [(path.stat().st_size // 2, "base offset 0 is below 3, which is where the log has come to")]
 
 
-def test_directories_stand_for_all_that_is_in_them(open_log: Any, make_batch: Any, tmp_path: Path) -> None:
+def test_segments_that_overlap_are_named(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(3))
+    path = Path(log.segments[0].records.path)
+    second = path.with_name(f"{2:020d}.log")
+    second.write_bytes(b"")
+    errors = [entry for entry in dump([log.directory]) if entry["type"] == "error"]
+    assert [(entry["file"], entry["reason"]) for entry in errors] == [
+        (str(second), "the segment begins at offset 2, and the one before it ends at 3")
+    ]
+
+
+def test_directories_stand_for_all_that_is_in_them_but_what_is_passing(
+    open_log: Any, make_batch: Any, tmp_path: Path
+) -> None:
     for name in ("orders-0", "orders-1"):
         log = open_log(tmp_path / name)
         log.append(make_batch(1))
-        (log.directory / "partition.metadata").write_text("not batches")
+        (log.directory / "notes.txt").write_text("not ours")
         (log.directory / "00000000000000000000.log.deleted").write_text("not batches")
+    (tmp_path / "replication-offset-checkpoint").write_text("0\n1\norders 0 1\n")
     entries = list(dump([tmp_path]))
-    assert [Path(entry["file"]).parts[-2:] for entry in entries] == [
+    assert [Path(entry.get("file") or entry["directory"]).relative_to(tmp_path).parts for entry in entries] == [
+        ("replication-offset-checkpoint",),
         ("orders-0", "00000000000000000000.log"),
+        ("orders-0",),
         ("orders-1", "00000000000000000000.log"),
+        ("orders-1",),
+        (),
     ]
 
 
@@ -236,20 +331,12 @@ def test_files_are_only_read(open_log: Any, make_batch: Any) -> None:
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in log.directory.iterdir()} == before
 
 
-def test_snapshots_of_the_metadata_log_are_shown_when_named(golden: Any) -> None:
-    snapshots = list((golden("12-kraft") / "log" / "__cluster_metadata-0").glob("*.checkpoint"))
-    for path in [*snapshots, golden("12-kraft") / "log" / "bootstrap.checkpoint"]:
-        entries = list(dump([path], deep=True))
-        assert entries
-        assert not any(map(is_invalid, entries))
-
-
-def test_lines_for_people(golden: Any) -> None:
-    directory = golden("10-crash-flip-last-segment") / "damaged" / "crash-0"
-    lines = [to_line(entry) for entry in dump([directory], deep=True)]
-    assert sum(line.endswith("  INVALID") for line in lines) == 1
-    assert sum("00000000000000000560.log  position 6249: batch at offset 670" in line for line in lines) == 1
-    assert any(line.startswith("batch  0..") for line in lines)
-    assert any(line.startswith("  record  682  ") for line in lines)
-    assert any(line.startswith("offset ") for line in lines)
-    assert any(line.startswith("timestamp ") for line in lines)
+def test_an_unfinished_snapshot_of_the_metadata_log_is_named(golden: Any, tmp_path: Path) -> None:
+    data = (golden("12-kraft") / "log" / "bootstrap.checkpoint").read_bytes()
+    path = tmp_path / f"{71:020d}-{3:010d}.checkpoint"
+    path.write_bytes(data)
+    assert not any(map(is_invalid, dump([path], deep=True)))
+    footer = [entry["position"] for entry in dump([path]) if entry["is_control"]][-1]
+    path.write_bytes(data[:footer])
+    (error,) = [entry for entry in dump([path]) if is_invalid(entry)]
+    assert "footer" in error["reason"]
