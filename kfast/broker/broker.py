@@ -75,7 +75,7 @@ class Broker:
             if data_dir is None:
                 self._temporary = tempfile.TemporaryDirectory(prefix="kfast-")
             self.data_dir = Path(self._temporary.name if self._temporary else str(data_dir))
-            ensure_usable(self.data_dir)
+            ensure_usable(self.data_dir, self.config.given("node.id"))
             self.logs = log_manager or LogManager(
                 self.data_dir,
                 clock=self.clock,

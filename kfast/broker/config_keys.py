@@ -287,6 +287,12 @@ _BROKER_KEYS = (
     _static("num.partitions", _INT, "1", "Partitions of a topic created without saying how many.", minimum=1),
     _static("default.replication.factor", _INT, "1",
             "Replicas of a topic created without saying how many; one node can have one.", minimum=1),
+    # The metadata log
+    _static("metadata.log.max.record.bytes.between.snapshots", _LONG, str(20 << 20),
+            "How much is written to the metadata log before a snapshot takes its place.", minimum=1),
+    _static("metadata.log.max.snapshot.interval.ms", _LONG, str(HOUR_MS),
+            "How long after a snapshot the next change brings another, however little was written; 0 is never.",
+            minimum=0),
     # Consumer groups
     _static("offsets.topic.num.partitions", _INT, "50",
             "Partitions of __consumer_offsets when it is created; a group lives in one of them.", minimum=1),

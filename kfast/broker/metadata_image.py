@@ -25,16 +25,30 @@ from kfast.record.metadata_records import (
 )
 
 # Dropping one of these would open what was locked, or lift a limit that somebody set.
-_REFUSED_KINDS = {11: "a SCRAM credential", 14: "a client quota", 18: "an ACL"}
+_REFUSED_KINDS = {10: "a delegation token", 11: "a SCRAM credential", 14: "a client quota", 18: "an ACL"}
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionImage:
-    """A partition as the metadata log knows it."""
+    """A partition as the metadata log knows it; `directories` are those of its replicas, where they are known."""
 
     leader_epoch: int
     partition_epoch: int
     replicas: tuple[int, ...]
+    directories: tuple[uuid.UUID, ...] = ()
+
+    def record(self, topic_id: uuid.UUID, number: int) -> PartitionRecord:
+        """What makes it anew, led by its one replica: after a clean stop of Kafka nobody leads, and now it does."""
+        return PartitionRecord(
+            number,
+            topic_id,
+            self.replicas,
+            self.replicas,
+            self.replicas[0],
+            self.leader_epoch,
+            self.partition_epoch,
+            self.directories,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,9 @@ class MetadataDelta:
                 self._partitions[record.name] = {}
                 self._topic_names[record.topic_id] = record.name
             case PartitionRecord():
-                partition = PartitionImage(record.leader_epoch, record.partition_epoch, record.replicas)
+                partition = PartitionImage(
+                    record.leader_epoch, record.partition_epoch, record.replicas, record.directories
+                )
                 self._partitions_of(self._name_of(record.topic_id))[record.partition] = partition
             case PartitionChangeRecord():
                 self._change_partition(record)
@@ -127,6 +143,7 @@ class MetadataDelta:
             partition.leader_epoch + (record.leader is not None),
             partition.partition_epoch + 1,
             partition.replicas if record.replicas is None else record.replicas,
+            partition.directories if record.directories is None else record.directories,
         )
 
     def _set_config(self, record: ConfigRecord) -> None:

@@ -2,7 +2,8 @@
 
 A change is one batch of records: it is appended and flushed, then applied to the image that everybody reads, and the
 directories follow. A crash in between leaves a record without its directory, which the next start makes. The batches
-are those Apache Kafka's controller writes, so that Kafka boots on the directory; metadata_replay.py reads them back.
+are those Apache Kafka's controller writes, so that Kafka boots on the directory; metadata_replay.py reads them back,
+and snapshot_generator.py keeps the log short.
 
 Thread-safe: writers share one lock, readers take the image as it is.
 """
@@ -13,18 +14,21 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from kfast.broker.config import BrokerConfig
-from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, write_voters
+from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, ensure_servable
 from kfast.broker.metadata_image import MetadataDelta, MetadataImage, PartitionImage, TopicImage
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
+from kfast.broker.metadata_snapshots import SnapshotId, write_snapshot
+from kfast.broker.quorum import Quorum
+from kfast.broker.snapshot_generator import SnapshotGenerator
 from kfast.broker.topic_names import CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS
 from kfast.clock import Clock
 from kfast.errors import (
     FencedLeaderEpochError,
-    LogDirectoryError,
     TopicAlreadyExistsError,
     UnknownLeaderEpochError,
     UnknownTopicOrPartitionError,
@@ -41,7 +45,6 @@ from kfast.record.metadata_records import (
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
-    PartitionRecord,
     ProducerIdsRecord,
     RemoveTopicRecord,
     TopicRecord,
@@ -75,6 +78,7 @@ class MetadataLog:
         self.internal_topics = INTERNAL_TOPICS
         self._log = log
         self._epoch = max(replayed.epoch, _FIRST_EPOCH)
+        self._snapshots = SnapshotGenerator(replayed.quorum, properties.node_id, replayed.size_bytes, config, clock)
         self._properties = properties
         self._config = config
         self._clock = clock
@@ -91,11 +95,12 @@ class MetadataLog:
         """
         properties = ensure_formatted(directory, config.get("node.id"))
         metadata_directory = Path(directory) / METADATA_DIRECTORY
-        replayed = replay(str(metadata_directory))
-        _ensure_one_node(replayed.image, properties.node_id, config)
+        replayed = replay(metadata_directory)
+        ensure_servable(Path(directory), properties, replayed, config.given("node.id"))
         metadata_directory.mkdir(exist_ok=True)
-        if replayed.end_offset == 0 and not replayed.has_snapshot:
-            write_voters(metadata_directory, properties, clock.now_ms())
+        if replayed.is_empty:
+            replayed = replace(replayed, quorum=Quorum.of_one(properties))
+            write_snapshot(metadata_directory, SnapshotId(0, 0), replayed.quorum, (), clock.now_ms())
         log = Log.open(metadata_directory, _NO_RETENTION, clock=clock, log_start_offset=replayed.log_start_offset)
         metadata = cls(log, replayed, properties, logs, config, clock)
         config.dynamic = metadata.configs
@@ -105,6 +110,7 @@ class MetadataLog:
         if "metadata.version" not in replayed.image.features:
             metadata.image = metadata._write(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
         metadata._open_partitions(replayed.removed_topic_ids)
+        metadata._snapshots.run_if_due(log, metadata.image, metadata._epoch)
         return metadata
 
     @property
@@ -161,7 +167,7 @@ class MetadataLog:
             delta = self._write(
                 TopicRecord(name, topic_id),
                 *(ConfigRecord(TOPIC_RESOURCE, name, key, value) for key, value in (configs or {}).items()),
-                *(self._partition_record(topic_id, number) for number in range(partition_count)),
+                *(self._new_partition().record(topic_id, number) for number in range(partition_count)),
             )
             self._publish_with_logs(delta, name)
             return self.image.topics[name]
@@ -218,12 +224,15 @@ class MetadataLog:
     def _write(self, *records: MetadataRecord) -> MetadataDelta:
         """Append records as one batch, and return them applied to the image. With the lock held."""
         if records:
+            self._snapshots.run_if_due(self._log, self.image, self._epoch)
             builder = RecordBatchBuilder()
             now_ms = self._clock.now_ms()
             for record in records:
                 builder.append(None, encode(record), now_ms)
-            self._log.append(builder.build(), leader_epoch=self._epoch)
+            batch = builder.build()
+            self._log.append(batch, leader_epoch=self._epoch)
             self._log.flush()
+            self._snapshots.note_append(len(batch))
         delta = MetadataDelta(self.image)
         for record in records:
             delta.apply(record)
@@ -270,10 +279,9 @@ class MetadataLog:
             else:
                 logger.warning("partition directory %s is not in the metadata log; it is left alone", directory)
 
-    def _partition_record(self, topic_id: uuid.UUID, number: int) -> PartitionRecord:
-        node = (self.node_id,)
+    def _new_partition(self) -> PartitionImage:
         directory_id = self._properties.directory_id or _UNASSIGNED_DIRECTORY
-        return PartitionRecord(number, topic_id, node, node, self.node_id, directories=(directory_id,))
+        return PartitionImage(0, 0, (self.node_id,), (directory_id,))
 
     def _topic(self, name: str) -> TopicImage:
         topic = self.image.topics.get(name)
@@ -290,16 +298,3 @@ class MetadataLog:
 
     def __repr__(self) -> str:
         return f"MetadataLog(cluster_id={self.cluster_id!r}, {len(self.image.topics)} topics)"
-
-
-def _ensure_one_node(image: MetadataImage, node_id: int, config: BrokerConfig) -> None:
-    given = config.given("node.id")
-    if given is not None and int(given) != node_id:
-        raise LogDirectoryError(f"the directory belongs to node.id {node_id} and node.id {given} was asked for")
-    for topic in image.topics.values():
-        for number, partition in topic.partitions.items():
-            if partition.replicas != (node_id,):
-                raise LogDirectoryError(
-                    f"{topic.name}-{number} has its replicas on nodes {list(partition.replicas)} and this is node "
-                    f"{node_id}: kfast has no replication, and opens only directories of a cluster of one"
-                )

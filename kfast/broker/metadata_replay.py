@@ -10,16 +10,26 @@ Records between a begin and its end count only with the end (KIP-868); the log e
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kfast.broker.metadata_image import MetadataDelta, MetadataImage
-from kfast.errors import CorruptRecordError, KfastError, LogDirectoryError
+from kfast.broker.metadata_snapshots import SnapshotId, snapshot_ids
+from kfast.broker.quorum import Quorum
+from kfast.errors import CorruptRecordError, KfastError, LogDirectoryError, UnsupportedVersionError
 from kfast.log.names import LOG_SUFFIX, parse_file_name
 from kfast.record.batch import RecordBatch
 from kfast.record.batches import iter_batches
+from kfast.record.control_records import (
+    ControlRecord,
+    ControlRecordType,
+    KRaftVersion,
+    KRaftVoters,
+    LeaderChange,
+    decode_control,
+    read_control_type,
+)
 from kfast.record.metadata_records import (
     AbortTransactionRecord,
     BeginTransactionRecord,
@@ -28,41 +38,42 @@ from kfast.record.metadata_records import (
     decode,
 )
 
-_SNAPSHOT_NAME = re.compile(r"(\d{20})-(\d{10})\.checkpoint")
+_QUORUM_KINDS = (ControlRecordType.LEADER_CHANGE, ControlRecordType.KRAFT_VERSION, ControlRecordType.KRAFT_VOTERS)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedMetadata:
     """What the log said. `epoch` is the last batch's; `end_offset` is where the next record goes.
 
-    `log_start_offset` is what the log has to start at to be continued there. With `has_open_transaction` records were
-    left out, and whoever goes on writing has to abort it first, or theirs would be left out too.
+    `log_start_offset` is what the log has to start at to be continued there; of its batches `size_bytes` lie behind the
+    newest snapshot. With `has_open_transaction` records were left out, and whoever goes on writing has to abort it
+    first, or theirs would be left out too.
     """
 
     image: MetadataImage
     removed_topic_ids: frozenset[uuid.UUID]
     log_start_offset: int
     end_offset: int
+    size_bytes: int
     epoch: int
-    has_snapshot: bool
+    snapshot: SnapshotId | None
+    quorum: Quorum
     has_open_transaction: bool
 
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    end_offset: int
-    epoch: int
-    path: str
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a record nor a snapshot."""
+        return self.end_offset == 0 and self.snapshot is None
 
 
-def replay(directory: str) -> ReplayedMetadata:
+def replay(directory: str | os.PathLike[str]) -> ReplayedMetadata:
     """Read the metadata log in `directory`, which may be missing. Raises LogDirectoryError for one not to be used."""
-    snapshot = _newest_snapshot(directory)
+    snapshot = max(snapshot_ids(directory), default=None)
     replay = _Replay()
     if snapshot is not None:
-        replay.take_all(_snapshot_batches(snapshot), 0)
-        replay.end_offset, replay.epoch = snapshot.end_offset, snapshot.epoch
-    snapshot_end_offset, replay.log_end_offset = replay.end_offset, 0
+        replay.take_all(_snapshot_batches(os.path.join(directory, snapshot.file_name)), 0)
+        replay.end_offset, replay.epoch = snapshot
+    snapshot_end_offset, replay.log_end_offset, replay.size_bytes = replay.end_offset, 0, 0
     segments = _segments(directory)
     for base_offset, path in segments:
         if base_offset > replay.end_offset:
@@ -76,8 +87,10 @@ def replay(directory: str) -> ReplayedMetadata:
         removed_topic_ids=frozenset(replay.delta.removed_topic_ids),
         log_start_offset=segments[0][0] if continues_log else snapshot_end_offset,
         end_offset=replay.end_offset,
+        size_bytes=replay.size_bytes,
         epoch=replay.epoch,
-        has_snapshot=snapshot is not None,
+        snapshot=snapshot,
+        quorum=replay.quorum,
         has_open_transaction=replay.has_open_transaction,
     )
 
@@ -89,7 +102,9 @@ class _Replay:
         self.delta = MetadataDelta(MetadataImage())
         self.end_offset = 0
         self.log_end_offset = 0
+        self.size_bytes = 0
         self.epoch = 0
+        self.quorum = Quorum()
         self._held_back: list[MetadataRecord] | None = None
 
     @property
@@ -98,11 +113,37 @@ class _Replay:
 
     def take_all(self, batches: Iterator[RecordBatch], from_offset: int) -> None:
         for batch in batches:
-            if not batch.is_control:
+            if batch.is_control:
+                self._take_controls(batch)
+            else:
                 self._take_batch(batch, from_offset)
+            if batch.next_offset > from_offset:
+                self.size_bytes += batch.size_bytes
             self.log_end_offset = batch.next_offset
             self.end_offset = max(self.end_offset, batch.next_offset)
             self.epoch = max(self.epoch, batch.partition_leader_epoch)
+
+    def _take_controls(self, batch: RecordBatch) -> None:
+        """Who votes, as the newest record says."""
+        for record in batch.records():
+            kind = read_control_type(record.key or b"")
+            if kind not in _QUORUM_KINDS:
+                continue
+            try:
+                self._take_control(decode_control(record.key or b"", record.value or b""))
+            except UnsupportedVersionError as error:
+                if kind != ControlRecordType.LEADER_CHANGE:
+                    raise LogDirectoryError(f"control record at offset {record.offset}: {error}") from error
+
+    def _take_control(self, record: ControlRecord) -> None:
+        match record:
+            case KRaftVersion():
+                self.quorum = replace(self.quorum, version=record.kraft_version)
+            case KRaftVoters():
+                self.quorum = replace(self.quorum, voters=record.voters)
+            case LeaderChange():
+                voters = tuple(voter.voter_id for voter in record.voters)
+                self.quorum = replace(self.quorum, static_voter_ids=voters)
 
     def _take_batch(self, batch: RecordBatch, from_offset: int) -> None:
         for record in batch.records():
@@ -129,18 +170,9 @@ class _Replay:
                 self.delta.apply(record)
 
 
-def _newest_snapshot(directory: str) -> _Snapshot | None:
-    snapshots = [
-        _Snapshot(int(match[1]), int(match[2]), os.path.join(directory, name))
-        for name in _names(directory)
-        if (match := _SNAPSHOT_NAME.fullmatch(name))
-    ]
-    return max(snapshots, key=lambda snapshot: (snapshot.end_offset, snapshot.epoch), default=None)
-
-
-def _snapshot_batches(snapshot: _Snapshot) -> Iterator[RecordBatch]:
+def _snapshot_batches(path: str) -> Iterator[RecordBatch]:
     """A snapshot is renamed into place when it is complete, so that damage in it is a fault of the disk."""
-    data = _read(snapshot.path)
+    data = _read(path)
     position = 0
     try:
         for batch in iter_batches(data):
@@ -148,12 +180,12 @@ def _snapshot_batches(snapshot: _Snapshot) -> Iterator[RecordBatch]:
             yield batch
             position += batch.size_bytes
     except CorruptRecordError as error:
-        raise LogDirectoryError(f"metadata snapshot {snapshot.path} is damaged: {error}") from error
+        raise LogDirectoryError(f"metadata snapshot {path} is damaged: {error}") from error
     if position != len(data):
-        raise LogDirectoryError(f"metadata snapshot {snapshot.path} is cut off at {position} of {len(data)} bytes")
+        raise LogDirectoryError(f"metadata snapshot {path} is cut off at {position} of {len(data)} bytes")
 
 
-def _segments(directory: str) -> list[tuple[int, str]]:
+def _segments(directory: str | os.PathLike[str]) -> list[tuple[int, str]]:
     names = ((parse_file_name(name), name) for name in _names(directory))
     return sorted(
         (parsed[0], os.path.join(directory, name)) for parsed, name in names if parsed and parsed[1] == LOG_SUFFIX
@@ -170,7 +202,7 @@ def _valid_batches(path: str) -> Iterator[RecordBatch]:
         return
 
 
-def _names(directory: str) -> list[str]:
+def _names(directory: str | os.PathLike[str]) -> list[str]:
     return os.listdir(directory) if os.path.isdir(directory) else []
 
 

@@ -50,7 +50,7 @@ def test_topics_ids_and_configs_of_a_kafka_directory_are_those_kafka_named(golde
 
 def test_a_missing_directory_is_an_empty_log(tmp_path: Path) -> None:
     replayed = replay(str(tmp_path / "nowhere"))
-    assert (replayed.end_offset, replayed.epoch, replayed.has_snapshot) == (0, 0, False)
+    assert (replayed.end_offset, replayed.epoch, replayed.snapshot) == (0, 0, None)
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -91,7 +91,7 @@ def test_a_snapshot_stands_for_the_log_below_its_end(tmp_path: Path) -> None:
     (tmp_path / LOG).write_bytes(batch(0, feature("dropped"), feature("kept", 1), feature("new"), epoch=6))
     replayed = replay(str(tmp_path))
     assert dict(replayed.image.features) == {"kept": 2, "new": 1}
-    assert (replayed.end_offset, replayed.epoch, replayed.has_snapshot) == (3, 7, True)
+    assert (replayed.end_offset, replayed.epoch, replayed.snapshot) == (3, 7, (2, 7))
 
 
 def test_a_log_whose_early_segments_a_snapshot_replaced(tmp_path: Path) -> None:
