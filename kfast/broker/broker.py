@@ -82,6 +82,7 @@ class Broker:
                 scheduler=self.scheduler,
                 retention_check_interval_ms=self.config.get("log.retention.check.interval.ms"),
                 producer_check_interval_ms=self.config.get("producer.id.expiration.check.interval.ms"),
+                cleaner_config=self.config.cleaner_config(),
             )
             try:
                 self.metadata = MetadataLog.open(self.data_dir, self.logs, self.config, self.clock)

@@ -22,6 +22,7 @@ from typing import Any
 from kfast.broker.config_keys import BROKER_KEYS, TOPIC_KEYS, ConfigKey, ConfigSource, Synonym
 from kfast.errors import InvalidConfigError
 from kfast.log.config import LogConfig
+from kfast.log.log_cleaner import CleanerConfig
 from kfast.record.layout import TimestampType
 from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE
 from kfast.transfer.sender import TransferSettings
@@ -80,6 +81,15 @@ class BrokerConfig:
         """The LogConfig of a topic's partitions; `configs` in place of what is set for it, if given."""
         own = self.dynamic(TOPIC_RESOURCE, topic) if configs is None else configs
         return _log_config(lambda name: self._topic_value(name, own), self.get)
+
+    def cleaner_config(self) -> CleanerConfig:
+        """What compaction is told at start."""
+        return CleanerConfig(
+            is_enabled=self.get("log.cleaner.enable"),
+            backoff_ms=self.get("log.cleaner.backoff.ms"),
+            dedupe_buffer_bytes=self.get("log.cleaner.dedupe.buffer.size"),
+            io_max_bytes_per_s=self.get("log.cleaner.io.max.bytes.per.second"),
+        )
 
     def refresh(self) -> None:
         """Read anew what was cached: a layer has changed."""

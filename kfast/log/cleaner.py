@@ -1,126 +1,41 @@
 """Compaction: of each key the last record stays. Whole segments are written anew, smaller, and put into place.
 
-    dirty part of the log -> OffsetMap of its keys -> segments before it, in groups -> RecordFilter -> .cleaned
+    dirty part of the log -> OffsetMap of its keys -> segments before its end, in groups -> RecordFilter -> .cleaned
     -> .swap -> the old ones .deleted -> .swap loses its suffix                 a crash leaves the old ones or the new
 
-The active segment is never cleaned, nor what an open transaction or min.compaction.lag.ms keeps from it. What the map
-has no room for waits for the next pass. `cleanable` decides, `Cleaner` acts; which log is next is `LogCleaner`'s.
-Source: Kafka's LogCleaner, LogCleanerManager and Cleaner.
+What the map has no room for waits for the next pass. Which log is next is `LogCleaner`'s. Source: Kafka's Cleaner.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kfast.clock import Clock
-from kfast.errors import CorruptRecordError
+from kfast.log.cleanable import Cleanable
 from kfast.log.compaction import CleanedTransactions, OffsetMap, RecordFilter
-from kfast.log.names import CLEANED_SUFFIX, SWAP_SUFFIX
+from kfast.log.config import LogConfig
+from kfast.log.log import Log
 from kfast.log.segment import MAX_RELATIVE_OFFSET, LogSegment
 from kfast.record.batch import RecordBatch
 
-if TYPE_CHECKING:
-    from kfast.log.log import Log
-
-logger = logging.getLogger(__name__)
-
 DEDUPE_BUFFER_BYTES: Final = 128 << 20
 WRITE_SIZE: Final = 1 << 20
+"""Bytes gathered before they are written: about a batch more at most."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cleanable:
-    """What compaction would work on in one log now."""
-
-    segments: tuple[LogSegment, ...]
-    """From the first of the log up to the first that may not be touched."""
-    first_dirty_offset: int
-    first_uncleanable_offset: int
-    dirty_bytes: int
-    clean_bytes: int
-    is_overdue: bool
-    """Whether a record waits for longer than max.compaction.lag.ms."""
-
-    @property
-    def dirty_ratio(self) -> float:
-        total = self.dirty_bytes + self.clean_bytes
-        return self.dirty_bytes / total if total else 0.0
+Throttle = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class CleanReport:
-    """What one pass has done: bytes and records of the segments before and after, and up to where they are clean."""
+    """What one pass has done to a log: up to where it is clean now, and the bytes of those segments."""
 
-    first_dirty_offset: int
     end_offset: int
     bytes_before: int
     bytes_after: int
-    elapsed_s: float
-
-
-def cleanable(log: Log, first_dirty_offset: int | None, now_ms: int) -> Cleanable:
-    """Return what may be cleaned of `log`, which is clean up to `first_dirty_offset`, as its checkpoint says."""
-    segments, config = log.segments, log.config
-    first_dirty_offset = max(first_dirty_offset or 0, log.log_start_offset)
-    if first_dirty_offset > segments[-1].base_offset:  # the checkpoint was of another log
-        first_dirty_offset = log.log_start_offset
-    uncleanable = min(segments[-1].base_offset, log.last_stable_offset)
-    for segment in segments[:-1]:
-        if config.min_compaction_lag_ms and now_ms - segment.largest_timestamp_ms() < config.min_compaction_lag_ms:
-            uncleanable = min(uncleanable, segment.base_offset)
-            break
-    bounds = [*(segment.base_offset for segment in segments[1:]), log.log_end_offset]
-    touchable = tuple(segment for segment, end in zip(segments, bounds, strict=True) if end <= uncleanable)
-    dirty = [
-        segment for segment, end in zip(touchable, bounds, strict=False) if end > first_dirty_offset
-    ]
-    dirty_bytes = sum(segment.size_bytes for segment in dirty)
-    return Cleanable(
-        segments=touchable,
-        first_dirty_offset=first_dirty_offset,
-        first_uncleanable_offset=bounds[len(touchable) - 1] if touchable else log.log_start_offset,
-        dirty_bytes=dirty_bytes,
-        clean_bytes=sum(segment.size_bytes for segment in touchable) - dirty_bytes,
-        is_overdue=any(now_ms - first_ms > config.max_compaction_lag_ms for first_ms in _first_timestamps(dirty)),
-    )
-
-
-def _first_timestamps(segments: Iterable[LogSegment]) -> Iterator[int]:
-    for segment in segments:
-        timestamp_ms = segment.first_timestamp_ms()
-        if timestamp_ms >= 0:
-            yield timestamp_ms
-
-
-def groups(segments: Sequence[LogSegment], next_offset: int, config_segment_bytes: int, index_bytes: int) -> list[list[LogSegment]]:
-    """Put neighbours together that, as large as they are now, fit into one segment: so that small ones do not pile up.
-
-    `next_offset` is that after the last of `segments`.
-    """
-    ends = [*(segment.base_offset for segment in segments[1:]), next_offset]
-    found: list[list[LogSegment]] = []
-    sizes = (0, 0, 0)
-    for segment, end in zip(segments, ends, strict=True):
-        added = (segment.size_bytes, segment.offset_index.size_bytes, segment.time_index.size_bytes)
-        total = tuple(map(sum, zip(sizes, added, strict=True)))
-        fits = (
-            found
-            and total[0] <= config_segment_bytes
-            and max(total[1:]) <= index_bytes
-            and end - 1 - found[-1][0].base_offset <= MAX_RELATIVE_OFFSET
-        )
-        if fits:
-            found[-1].append(segment)
-            sizes = total  # type: ignore[assignment]
-        else:
-            found.append([segment])
-            sizes = added
-    return found
+    elapsed_ms: int
 
 
 class Cleaner:
@@ -130,73 +45,85 @@ class Cleaner:
         self,
         clock: Clock,
         dedupe_buffer_bytes: int = DEDUPE_BUFFER_BYTES,
-        throttle: Callable[[int], None] = lambda size: None,
+        throttle: Throttle = lambda size: None,
     ) -> None:
-        """`throttle` is told of the bytes that were read or written, and waits where that were too many."""
+        """`throttle` is told of the bytes that were read or written, and waits where they were too many."""
         self._clock = clock
         self._dedupe_buffer_bytes = dedupe_buffer_bytes
         self._throttle = throttle
 
-    def clean(self, log: Log, what: Cleanable) -> CleanReport:
-        """Compact `what` of `log`. Raises OSError, KafkaStorageError; then the log is as it was."""
-        start_ns = self._clock.monotonic_ns()
+    def clean(self, what: Cleanable) -> CleanReport:
+        """Compact one log. Raises OSError, CorruptRecordError, KafkaStorageError; then what is left to do stays."""
+        start_ns, now_ms = self._clock.monotonic_ns(), self._clock.now_ms()
+        log = what.log
         offset_map = self._build_map(what)
         end_offset = offset_map.latest_offset + 1
-        bounds = {a.base_offset: b.base_offset for a, b in zip(what.segments, what.segments[1:], strict=False)}
-        segments = [one for one in what.segments if one.base_offset < max(end_offset, what.first_dirty_offset)]
-        before = sum(segment.size_bytes for segment in segments)
-        next_offset = bounds.get(segments[-1].base_offset, what.first_uncleanable_offset) if segments else 0
-        for group in groups(segments, next_offset, log.config.segment_bytes, log.config.segment_index_bytes):
-            self._clean_group(log, group, offset_map, what.first_dirty_offset)
-        after = sum(one.size_bytes for one in log.segments if one.base_offset < next_offset)
-        elapsed_s = (self._clock.monotonic_ns() - start_ns) / 1e9
-        return CleanReport(what.first_dirty_offset, end_offset, before, after, elapsed_s)
+        segments = [segment for segment in what.segments if segment.base_offset < end_offset]
+        transactions = CleanedTransactions()
+        bytes_after = 0
+        for group in group_segments(segments, what.first_uncleanable_offset, log.config):
+            record_filter = RecordFilter(
+                offset_map,
+                transactions,
+                log.producer_states(),
+                what.first_uncleanable_offset,
+                now_ms,
+                log.config.delete_retention_ms,
+            )
+            bytes_after += self._clean_group(log, group, record_filter, transactions).size_bytes
+        elapsed_ms = (self._clock.monotonic_ns() - start_ns) // 1_000_000
+        return CleanReport(end_offset, sum(one.size_bytes for one in segments), bytes_after, elapsed_ms)
 
     def _build_map(self, what: Cleanable) -> OffsetMap:
-        """Read the dirty segments' keys, until the map is full; a batch counts whole or not at all."""
-        offset_map = OffsetMap(self._dedupe_buffer_bytes)
-        offset_map.latest_offset = what.first_dirty_offset - 1
-        dirty = [one for one in what.segments if one.base_offset + 1 > what.first_dirty_offset or one is what.segments[-1]]
-        transactions = CleanedTransactions(entry for one in dirty for entry in one.transaction_index.entries)
-        for segment in what.segments:
-            for _, batch in segment.records.batches():
-                if batch.last_offset < what.first_dirty_offset:
-                    continue
-                if offset_map.is_full:
+        """Read the keys of the dirty segments until the map is full: from a batch that does not fit on, it waits."""
+        offset_map = OffsetMap(self._dedupe_buffer_bytes, what.first_dirty_offset - 1)
+        transactions = CleanedTransactions()
+        transactions.add(what.log.aborted_between(what.first_dirty_offset, what.first_uncleanable_offset))
+        for batch in self._dirty_batches(what):
+            if not transactions.is_void(batch) and not batch.is_control:
+                if not offset_map.has_room_for(batch.count):
                     return offset_map
-                self._throttle(batch.size_bytes)
-                if not transactions.is_void(batch) and not batch.is_control:
-                    for record in batch.records():
-                        if record.key is not None and record.offset >= what.first_dirty_offset:
-                            offset_map.put(record.key, record.offset)
-                offset_map.latest_offset = batch.last_offset
+                for record in batch.records():
+                    if record.key is not None and record.offset >= what.first_dirty_offset:
+                        offset_map.put(record.key, record.offset)
+            offset_map.latest_offset = batch.last_offset
         offset_map.latest_offset = what.first_uncleanable_offset - 1
         return offset_map
 
-    def _clean_group(self, log: Log, group: list[LogSegment], offset_map: OffsetMap, first_dirty_offset: int) -> None:
-        cleaned = log.create_segment(group[0].base_offset, CLEANED_SUFFIX)
-        transactions = CleanedTransactions(entry for one in group for entry in one.transaction_index.entries)
-        record_filter = RecordFilter(
-            offset_map,
-            transactions,
-            log.producer_states(),
-            offset_map.latest_offset + 1,
-            self._clock.now_ms(),
-            log.config.delete_retention_ms,
-        )
+    def _dirty_batches(self, what: Cleanable) -> Iterator[RecordBatch]:
+        ends = [segment.base_offset for segment in what.segments[1:]]
+        for segment, end in itertools.zip_longest(what.segments, ends, fillvalue=what.first_uncleanable_offset):
+            if end > what.first_dirty_offset:
+                for _, batch in segment.records.batches(segment.position_before(what.first_dirty_offset)):
+                    self._throttle(batch.size_bytes)
+                    if batch.last_offset >= what.first_dirty_offset:
+                        yield batch
+
+    def _clean_group(
+        self,
+        log: Log,
+        group: list[LogSegment],
+        record_filter: RecordFilter,
+        transactions: CleanedTransactions,
+    ) -> LogSegment:
+        cleaned = log.create_cleaned(group[0].base_offset)
         try:
-            for segment in group:
+            for segment, next_segment in itertools.zip_longest(group, group[1:]):
+                end = next_segment.base_offset if next_segment else segment.next_offset()
+                transactions.add(log.aborted_between(segment.base_offset, end))
                 self._clean_into(cleaned, segment, record_filter)
-            cleaned.transaction_index.keep(transactions.kept)
+            cleaned.transaction_index.keep(transactions.take_kept())
             cleaned.finish()
             cleaned.flush()
+            cleaned.records.set_modified_ms(group[-1].records.modified_ms())
             log.replace_segments(group, cleaned)
         except BaseException:
             cleaned.unlink()
             raise
+        return cleaned
 
     def _clean_into(self, cleaned: LogSegment, segment: LogSegment, record_filter: RecordFilter) -> None:
-        buffer, kept = bytearray(), []
+        buffer, kept = bytearray(), list[RecordBatch]()
         for _, batch in segment.records.batches():
             self._throttle(batch.size_bytes)
             left = record_filter.filter(batch)
@@ -204,9 +131,35 @@ class Cleaner:
                 kept.append(RecordBatch(left))
                 buffer += left
             if len(buffer) >= WRITE_SIZE:
-                cleaned.append_kept(buffer, kept)
-                self._throttle(len(buffer))
+                self._write(cleaned, buffer, kept)
                 buffer, kept = bytearray(), []
         if kept:
-            cleaned.append_kept(buffer, kept)
-            self._throttle(len(buffer))
+            self._write(cleaned, buffer, kept)
+
+    def _write(self, cleaned: LogSegment, buffer: bytearray, kept: list[RecordBatch]) -> None:
+        cleaned.append_kept(buffer, kept)
+        self._throttle(len(buffer))
+
+
+def group_segments(segments: Sequence[LogSegment], end_offset: int, config: LogConfig) -> list[list[LogSegment]]:
+    """Put neighbours together that, as large as they are now, fit into one segment: small ones do not pile up.
+
+    `end_offset` is that of the first offset after all of `segments`.
+    """
+    ends = [*(segment.base_offset for segment in segments[1:]), end_offset]
+    found: list[list[LogSegment]] = []
+    for segment, end in zip(segments, ends, strict=True):
+        if found and _fits((*found[-1], segment), end - 1, config):
+            found[-1].append(segment)
+        else:
+            found.append([segment])
+    return found
+
+
+def _fits(group: Sequence[LogSegment], last_offset: int, config: LogConfig) -> bool:
+    return (
+        sum(segment.size_bytes for segment in group) <= config.segment_bytes
+        and sum(segment.offset_index.size_bytes for segment in group) <= config.segment_index_bytes
+        and sum(segment.time_index.size_bytes for segment in group) <= config.segment_index_bytes
+        and (group[-1].size_bytes == 0 or last_offset - group[0].base_offset <= MAX_RELATIVE_OFFSET)
+    )

@@ -30,15 +30,15 @@ DIGEST_SIZE: Final = 16
 class OffsetMap:
     """The last offset of each key, for as many keys as `size_bytes` hold. Keys are kept as digests of 16 bytes."""
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, latest_offset: int = -1) -> None:
         self.max_count = max(1, size_bytes // ENTRY_BYTES)
-        self.latest_offset = -1
+        self.latest_offset = latest_offset
         """Up to which the map knows the log: what lies beyond is kept whatever its key."""
         self._offsets: dict[bytes, int] = {}
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._offsets) >= self.max_count
+    def has_room_for(self, count: int) -> bool:
+        """Whether a batch of `count` records fits. One does always, or a log of large ones would never be cleaned."""
+        return not self._offsets or len(self._offsets) + count <= self.max_count
 
     def put(self, key: memoryview | bytes, offset: int) -> None:
         self._offsets[_digest(key)] = offset
@@ -61,17 +61,29 @@ def _digest(key: memoryview | bytes) -> bytes:
 class CleanedTransactions:
     """Follows transactions through batches that are read in order: which of them are aborted, which markers may go."""
 
-    def __init__(self, aborted: Iterable[AbortedTransaction] = ()) -> None:
-        self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
+    def __init__(self) -> None:
+        self._waiting: list[AbortedTransaction] = []
         self._ongoing: dict[int, AbortedTransaction] = {}
         self._seen_aborted: set[int] = set()
         self._seen_committed: set[int] = set()
-        self.kept: list[AbortedTransaction] = []
-        """Those whose markers stay: what the cleaned segment's transaction index holds."""
+        self._kept: list[AbortedTransaction] = []
+
+    def add(self, aborted: Iterable[AbortedTransaction]) -> None:
+        """Tell of those that reach into the segment that comes next."""
+        known = {*self._waiting, *self._ongoing.values()}
+        self._waiting += (entry for entry in aborted if entry not in known)
+        self._waiting.sort(key=lambda entry: entry.first_offset, reverse=True)
+
+    def take_kept(self) -> list[AbortedTransaction]:
+        """Those whose markers stayed since the last call: what a cleaned segment's transaction index holds."""
+        kept, self._kept = self._kept, []
+        return kept
 
     def is_void(self, batch: RecordBatch) -> bool:
         """Whether nothing of the batch counts: data of an aborted transaction, or a marker that nobody needs."""
-        self._begin_up_to(batch.last_offset)
+        while self._waiting and self._waiting[-1].first_offset <= batch.last_offset:
+            entry = self._waiting.pop()
+            self._ongoing[entry.producer_id] = entry
         if batch.is_control:
             return self._is_marker_void(batch)
         if not batch.is_transactional:
@@ -82,30 +94,29 @@ class CleanedTransactions:
         self._seen_committed.add(batch.producer_id)
         return False
 
-    def _begin_up_to(self, offset: int) -> None:
-        while self._waiting and self._waiting[-1].first_offset <= offset:
-            entry = self._waiting.pop()
-            self._ongoing[entry.producer_id] = entry
-
     def _is_marker_void(self, batch: RecordBatch) -> bool:
         marker = next(batch.records(), None)
         if marker is None or marker.key is None:
-            return True  # a marker that an earlier pass has emptied
+            return True  # an earlier pass has emptied it
         kind = read_control_type(marker.key)
         producer_id = batch.producer_id
-        if kind is ControlRecordType.ABORT:
-            entry = self._ongoing.pop(producer_id, None)
-            was_seen = producer_id in self._seen_aborted
-            self._seen_aborted.discard(producer_id)
-            if entry is not None and was_seen:
-                self.kept.append(entry)
-                return False
-            return True
         if kind is ControlRecordType.COMMIT:
-            was_seen = producer_id in self._seen_committed
-            self._seen_committed.discard(producer_id)
-            return not was_seen
+            return not _take(self._seen_committed, producer_id)
+        if kind is not ControlRecordType.ABORT:
+            return False
+        aborted = self._ongoing.pop(producer_id, None)
+        was_seen = _take(self._seen_aborted, producer_id)
+        if aborted is None or not was_seen:
+            return True
+        self._kept.append(aborted)
         return False
+
+
+def _take(numbers: set[int], number: int) -> bool:
+    """Whether `number` was in there; it no longer is."""
+    was_there = number in numbers
+    numbers.discard(number)
+    return was_there
 
 
 class RecordFilter:

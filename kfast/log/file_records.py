@@ -167,6 +167,10 @@ class FileRecords:
         """When the file was last written to."""
         return os.stat(self.path).st_mtime_ns // 1_000_000
 
+    def set_modified_ms(self, timestamp_ms: int) -> None:
+        """Say when what it holds was written, of a file that replaces another one."""
+        os.utime(self.path, ns=(timestamp_ms * 1_000_000, timestamp_ms * 1_000_000))
+
     def __len__(self) -> int:
         return self.size_bytes
 

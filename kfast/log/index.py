@@ -107,6 +107,11 @@ class Index(ABC):
         file = self._file_pool.open(self.path)
         os.fsync(file.fd)
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its entries; the file may be longer by zeros."""
+        return len(self) * self.ENTRY_SIZE
+
     def _write(self, entry: bytes) -> None:
         file = self._file_pool.open(self.path)
         written = os.pwrite(file.fd, entry, self.count * self.ENTRY_SIZE)

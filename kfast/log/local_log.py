@@ -9,6 +9,7 @@ reader that has found its place in one does not lose it. A crash in between leav
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,9 @@ from kfast.log.segment import LogSegment
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.record.batch import RecordBatch
 from kfast.scheduler import Scheduler
+
+
+logger = logging.getLogger(__name__)
 
 
 class LocalLog:
@@ -103,15 +107,21 @@ class LocalLog:
         fsync_directory(self.directory)
 
     def replace(self, old: Sequence[LogSegment], new: LogSegment, delay_ms: int) -> None:
-        """Put `new`, which was offered, into the place of `old`, neighbours in this log, and delete these."""
+        """Put `new`, which was offered, into the place of `old`, neighbours in this log, and delete these.
+
+        It is done once `segments` are set: a disk that does not take the new names leaves them to the next start.
+        """
         everything = self.segments.all
         number = everything.index(old[0])
         if everything[number : number + len(old)] != tuple(old):
             raise ValueError(f"{old} are not neighbours in {self.segments}")
         self.segments = LogSegments((*everything[:number], new, *everything[number + len(old) :]))
         merged = [segment.base_offset for segment in old if segment.base_offset != new.base_offset]
-        self._delete(old, merged, delay_ms)
-        new.rename("")
+        try:
+            self._delete(old, merged, delay_ms)
+            new.rename("")
+        except OSError as error:
+            logger.error("%r took its place in %s, but not its name: %s", new, self.directory, error)
 
     def create_cleaned(self, base_offset: int, config: LogConfig) -> LogSegment:
         """Make the files of a segment that is to replace others; they are no part of the log yet."""

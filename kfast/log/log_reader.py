@@ -96,6 +96,10 @@ class LogReader:
         """Those whose records may lie in what `read` found from `fetch_offset` on; to be passed over by its reader."""
         return self._look_up(lambda segments: segments.aborted_transactions(fetch_offset, records, self._local.end[0]))
 
+    def aborted_between(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+        """Those with records from `start_offset` on and before `end_offset`, both the bounds of segments."""
+        return self._look_up(lambda segments: segments.aborted_between(start_offset, end_offset))
+
     def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
         """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none."""
         return self._look_up(lambda segments: segments.find_timestamp(timestamp_ms, self._log_start_offset))

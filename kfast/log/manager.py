@@ -30,6 +30,7 @@ from kfast.log.config import LogConfig
 from kfast.log.directory_lock import DirectoryLock
 from kfast.log.file_pool import FilePool
 from kfast.log.log import Log
+from kfast.log.log_cleaner import CleanerConfig, LogCleaner
 from kfast.log.names import (
     delete_directory_name,
     is_delete_directory,
@@ -61,6 +62,7 @@ class LogManager:
         default_config: LogConfig | None = None,
         retention_check_interval_ms: int = RETENTION_CHECK_INTERVAL_MS,
         producer_check_interval_ms: int = PRODUCER_CHECK_INTERVAL_MS,
+        cleaner_config: CleanerConfig | None = None,
     ) -> None:
         """Raises LogDirectoryError for a directory that another broker holds, or that is damaged."""
         self.directory = Path(directory)
@@ -88,6 +90,9 @@ class LogManager:
             self._known_log_start_offsets = self._log_start_offsets.read()
             self._written_down = {*self._known_recovery_points, *self._known_log_start_offsets}
             self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
+            cleaner_config = cleaner_config or CleanerConfig()
+            cleaner = LogCleaner(self.directory, self._open_logs, clock, cleaner_config)
+            self._cleaner = cleaner if cleaner_config.is_enabled else None
         except BaseException:
             self._directory_lock.release()
             raise
@@ -107,6 +112,10 @@ class LogManager:
         """The logs that are open, as they are now."""
         with self._lock:
             return list(self._logs.values())
+
+    def _open_logs(self) -> dict[TopicPartition, Log]:
+        with self._lock:
+            return dict(self._logs)
 
     def get(self, topic: str, partition: int) -> Log | None:
         return self._logs.get((topic, partition))
@@ -136,9 +145,10 @@ class LogManager:
             stray = directory.with_name(stray_directory_name(topic, partition))
             logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
             directory.rename(stray)
-        if not directory.exists() and (topic, partition) in self._written_down:
+        if not directory.exists():
             self._forget(topic, partition)
-            self._write_checkpoints(*self._offsets())  # before a crash could make them the new log's
+            if (topic, partition) in self._written_down:
+                self._write_checkpoints(*self._offsets())  # before a crash could make them the new log's
         directory.mkdir(exist_ok=True)
         if known_id != topic_id:
             write_partition_metadata(directory, topic_id)
@@ -180,6 +190,8 @@ class LogManager:
         """What the checkpoints said of a log that is gone must not be taken for that of another of its name."""
         self._known_recovery_points.pop((topic, partition), None)
         self._known_log_start_offsets.pop((topic, partition), None)
+        if self._cleaner is not None:
+            self._cleaner.forget((topic, partition))
 
     def _schedule_removal(self, directory: Path, delay_ms: int) -> None:
         self._scheduler.schedule(
@@ -208,15 +220,22 @@ class LogManager:
                 self._schedule_removal(Path(entry.path), self._default_config.file_delete_delay_ms)
         self._schedule("retention", self.delete_old_segments, self._retention_check_interval_ms)
         self._schedule("checkpoints", self.write_checkpoints, CHECKPOINT_INTERVAL_MS)
+        if self._cleaner is not None:
+            self._cleaner.start()
         self._schedule("producers", self.remove_expired_producers, self._producer_check_interval_ms)
 
     def _schedule(self, name: str, function: Callable[[], object], period_ms: int) -> None:
         self._tasks.append(self._scheduler.schedule(name, function, period_ms, period_ms))
 
     def delete_old_segments(self) -> int:
-        """Apply retention to every log; return how many segments went. One log's trouble does not stop the others."""
+        """Apply retention to every log; return how many segments went. One log's trouble does not stop the others.
+
+        Compacted logs are the cleaner's, so that no two threads change their segments.
+        """
         count = 0
         for log in self.logs:
+            if self._cleaner is not None and log.config.is_compacted:
+                continue
             try:
                 count += log.delete_old_segments()
             except (KafkaStorageError, OSError) as error:
@@ -262,6 +281,8 @@ class LogManager:
             self._is_shut_down = True
         for task in self._tasks:
             task.cancel()
+        if self._cleaner is not None:
+            self._cleaner.stop()
         try:
             for log in self.logs:
                 self._close(log)

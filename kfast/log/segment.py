@@ -169,6 +169,11 @@ class LogSegment:
         self.time_index.flush()
         self.transaction_index.flush()
 
+    def flush(self) -> None:
+        """Return when all of it is on the disk."""
+        self.records.flush()
+        self.flush_indexes()
+
     # Reading
 
     def translate_offset(self, offset: int, end: int) -> tuple[int, int] | None:

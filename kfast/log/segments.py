@@ -87,13 +87,11 @@ class LogSegments:
         upper_bound = segments[0].offset_after(records.position + records.size)
         if upper_bound is None:
             upper_bound = segments[1].base_offset if len(segments) > 1 else end_offset
-        found: list[AbortedTransaction] = []
-        for segment in segments:
-            some, is_complete = segment.transaction_index.overlapping(fetch_offset, upper_bound)
-            found += some
-            if is_complete:
-                break
-        return found
+        return _aborted_between(segments, fetch_offset, upper_bound)
+
+    def aborted_between(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+        """Those with records from `start_offset` on and before `end_offset`."""
+        return _aborted_between(self.since(start_offset), start_offset, end_offset)
 
     def _since_first_batch(self, offset: int) -> tuple[LogSegment, ...]:
         """From the segment on where a batch holds `offset` or follows it: compaction leaves some without any."""
@@ -110,3 +108,14 @@ class LogSegments:
 
     def __repr__(self) -> str:
         return f"LogSegments({', '.join(map(str, self._base_offsets))})"
+
+
+def _aborted_between(segments: Iterable[LogSegment], start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+    """A transaction is listed where its marker lies, which may be any number of segments after its records."""
+    found: list[AbortedTransaction] = []
+    for segment in segments:
+        some, is_complete = segment.transaction_index.overlapping(start_offset, end_offset)
+        found += some
+        if is_complete:
+            break
+    return found
