@@ -19,6 +19,7 @@ from kio.schema.offset_for_leader_epoch.v4.response import (
 )
 
 from kfast.errors import InvalidRequestError, KfastError, UnsupportedVersionError
+from kfast.log.leader_epochs import NO_EPOCH
 from kfast.log.log import Log
 from kfast.log.results import NO_TIMESTAMP_OFFSET, TimestampOffset
 from kfast.record.layout import NO_TIMESTAMP
@@ -56,8 +57,9 @@ def _list_offsets(
             if times[number] > 1:
                 raise InvalidRequestError(f"{topic.name}-{number} is asked for {times[number]} times in one request")
             broker.metadata.check_leader_epoch(topic.name, number, partition.current_leader_epoch)
-            found = _find(broker.log(topic.name, number), partition.timestamp, request.isolation_level, context)
-            epoch = broker.metadata.leader_epoch(topic.name, number) if found.offset >= 0 else -1
+            log = broker.log(topic.name, number)
+            found = _find(log, partition.timestamp, request.isolation_level, context)
+            epoch = _epoch_of(broker, topic.name, number, log, found.offset) if found.offset >= 0 else NO_EPOCH
             results.append(
                 ListOffsetsPartitionResponse(
                     partition_index=number,
@@ -70,6 +72,12 @@ def _list_offsets(
         except KfastError as error:
             results.append(ListOffsetsPartitionResponse(partition_index=number, error_code=ErrorCode(error.error_code)))
     return results
+
+
+def _epoch_of(broker: Broker, topic: str, number: int, log: Log, offset: int) -> int:
+    """Of the leader that wrote the record at `offset`; the current one's where that is to come, or not known."""
+    known = log.leader_epochs.of(offset) if offset < log.log_end_offset else NO_EPOCH
+    return broker.metadata.leader_epoch(topic, number) if known == NO_EPOCH else known
 
 
 def _find(log: Log, timestamp_ms: int, isolation_level: int, context: RequestContext) -> TimestampOffset:
@@ -103,19 +111,13 @@ def offset_for_leader_epoch(broker: Broker, request: Any, context: RequestContex
 
 
 def _epoch_end(broker: Broker, topic: str, partition: Any) -> EpochEndOffset:
-    """Where an epoch of the leader ended.
-
-    One node never cuts off what a client has read, so records of every epoch up to the current one are there up to the
-    log's end; a client that compares its position with it finds no truncation. Of an epoch to come nothing is known.
-    """
-    number, epoch = partition.partition, partition.leader_epoch
+    """Where an epoch of the leader ended: a client that has read beyond that finds out that the log was cut."""
+    number = partition.partition
     try:
         broker.metadata.check_leader_epoch(topic, number, partition.current_leader_epoch)
         log = broker.log(topic, number)
-        if not 0 <= epoch <= broker.metadata.leader_epoch(topic, number):
-            return EpochEndOffset(error_code=ErrorCode.none, partition=number)
+        current = broker.metadata.leader_epoch(topic, number)
     except KfastError as error:
         return EpochEndOffset(error_code=ErrorCode(error.error_code), partition=number)
-    return EpochEndOffset(
-        error_code=ErrorCode.none, partition=number, leader_epoch=epoch, end_offset=log.log_end_offset
-    )
+    epoch, end_offset = log.leader_epochs.end_of(partition.leader_epoch, current, log.log_end_offset)
+    return EpochEndOffset(error_code=ErrorCode.none, partition=number, leader_epoch=epoch, end_offset=end_offset)

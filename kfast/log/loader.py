@@ -17,6 +17,7 @@ from kfast.clock import Clock
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
+from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.names import DELETED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, parse_file_name
 from kfast.log.passing_files import finish_swaps, remove_temporary_files
 from kfast.log.producer_loader import ProducerLoader
@@ -35,6 +36,7 @@ class LoadedLog:
     segments: LogSegments
     snapshots: ProducerSnapshots
     producers: ProducerStates
+    leader_epochs: LeaderEpochs
     log_start_offset: int
     flushed_offset: int
     """Up to where the recovery point was right."""
@@ -54,6 +56,7 @@ class LogLoader:
         base_offsets = _find_segments(directory)
         self._segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]
         self._snapshots = ProducerSnapshots(directory, base_offsets[0] if base_offsets else 0)
+        self._leader_epochs = LeaderEpochs(directory)
         self._producer_loader = ProducerLoader(self._snapshots, clock, config.producer_id_expiration_ms)
 
     def load(self, recovery_point: int, log_start_offset: int, was_clean: bool) -> LoadedLog:
@@ -72,11 +75,15 @@ class LogLoader:
         end_offset = self._segments[-1].next_offset()
         self._snapshots.truncate_to(end_offset, self._segments[0].base_offset)
         self._snapshots.remove_stray([segment.base_offset for segment in self._segments])
+        log_start_offset = max(log_start_offset, self._segments[0].base_offset)
+        self._leader_epochs.truncate_to(end_offset)
+        self._leader_epochs.truncate_from_start(log_start_offset)
         return LoadedLog(
             LogSegments(self._segments),
             self._snapshots,
             producers,
-            max(log_start_offset, self._segments[0].base_offset),
+            self._leader_epochs,
+            log_start_offset,
             min(recovery_point, end_offset),
         )
 
@@ -116,7 +123,7 @@ class LogLoader:
         """Return whether the segment was found whole from `position` on; what is known of producers is written down."""
         segment = self._segments[number]
         size = segment.size_bytes
-        reason = segment.recover(producers, position)
+        reason = segment.recover(producers, self._leader_epochs, position)
         self._snapshots.take(segment.next_offset(), producers)
         producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
         if reason is None:
@@ -186,7 +193,8 @@ class LogLoader:
 
     def _cut_after_clean_stop(self, active: LogSegment) -> None:
         size = active.size_bytes
-        reason = active.recover(self._producer_loader.load(self._segments, active.base_offset))
+        producers = self._producer_loader.load(self._segments, active.base_offset)
+        reason = active.recover(producers, self._leader_epochs)
         logger.warning(
             "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
             *(active.records.path, active.size_bytes, size - active.size_bytes, reason),

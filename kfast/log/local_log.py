@@ -23,7 +23,6 @@ from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.record.batch import RecordBatch
 from kfast.scheduler import Scheduler
 
-
 logger = logging.getLogger(__name__)
 
 

@@ -22,6 +22,7 @@ from kfast.errors import KafkaStorageError
 from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.flusher import Flusher
+from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.loader import LogLoader
 from kfast.log.local_log import LocalLog
 from kfast.log.log_reader import LogReader
@@ -51,8 +52,9 @@ class Log(LogReader):
         scheduler: Scheduler | None,
         log_start_offset: int,
         producers: ProducerStates,
+        leader_epochs: LeaderEpochs,
     ) -> None:
-        super().__init__(local, log_start_offset, producers)
+        super().__init__(local, log_start_offset, producers, leader_epochs)
         self.config = config
         """Frozen; `update_config` replaces it."""
         self._clock = clock
@@ -85,7 +87,7 @@ class Log(LogReader):
         file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         loaded = LogLoader(path, config, file_pool, clock).load(recovery_point, log_start_offset, was_clean)
         local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots)
-        log = cls(local, config, clock, scheduler, loaded.log_start_offset, loaded.producers)
+        log = cls(local, config, clock, scheduler, loaded.log_start_offset, loaded.producers, loaded.leader_epochs)
         log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
         return log
 
@@ -145,6 +147,8 @@ class Log(LogReader):
         try:
             if segment.should_roll(self.config, len(buffer), next_offset - 1, max_timestamp_ms):
                 self._roll()
+            if leader_epoch != self.leader_epochs.latest:
+                self.leader_epochs.assign(leader_epoch, first_offset)
             local.append(buffer, batches)
         except OSError as error:
             records = local.end[1].records
@@ -236,7 +240,12 @@ class Log(LogReader):
             self._ensure_open()
             if offset > self._local.end[0]:
                 raise self._out_of_range(offset)
-            self._log_start_offset = max(offset, self._log_start_offset)
+            self._move_start_to(offset)
+
+    def _move_start_to(self, offset: int) -> None:
+        if offset > self._log_start_offset:
+            self._log_start_offset = offset
+            self.leader_epochs.truncate_from_start(offset)
 
     def delete_old_segments(self) -> int:
         """Delete the oldest segments that are past retention; return how many.
@@ -250,7 +259,7 @@ class Log(LogReader):
                 return 0
             if len(doomed) == len(self.segments):
                 self._roll()
-            self._log_start_offset = max(self._log_start_offset, self.segments[len(doomed)].base_offset)  # see read
+            self._move_start_to(self.segments[len(doomed)].base_offset)  # first, so that no reader looks below it
             self._local.delete_first(len(doomed), self.config.file_delete_delay_ms)
             first = self._local.segments.first
             if self.recovery_point < first.base_offset:
@@ -285,6 +294,7 @@ class Log(LogReader):
             self._local.truncate_to(offset, self.config)
             end_offset = self._local.end[0]
             self._log_start_offset = min(self._log_start_offset, end_offset)
+            self.leader_epochs.truncate_to(end_offset)
             loader = ProducerLoader(self._local.snapshots, self._clock, self.config.producer_id_expiration_ms)
             self._producers = loader.load(self.segments, end_offset)
             if self.recovery_point > end_offset:
@@ -302,6 +312,7 @@ class Log(LogReader):
         self.flush()
         self._local.segments.active.flush_indexes()
         self._local.snapshots.flush()
+        self.leader_epochs.flush()
         self._stop()
 
     def rename(self, directory: str) -> None:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from kfast.errors import KafkaStorageError, OffsetOutOfRangeError
 from kfast.file_slice import FileSlice
+from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.local_log import LocalLog
 from kfast.log.producer_state import ProducerStates
 from kfast.log.results import FetchDataInfo, TimestampOffset
@@ -28,8 +29,12 @@ Found = TypeVar("Found")
 class LogReader:
     """Reads one log. Thread-safe."""
 
-    def __init__(self, local: LocalLog, log_start_offset: int, producers: ProducerStates) -> None:
+    def __init__(
+        self, local: LocalLog, log_start_offset: int, producers: ProducerStates, leader_epochs: LeaderEpochs
+    ) -> None:
         self.directory = Path(local.directory)
+        self.leader_epochs = leader_epochs
+        """For looking up; appending and whatever makes the log shorter change them."""
         self._local = local
         self._log_start_offset = log_start_offset
         self._producers = producers

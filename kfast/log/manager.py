@@ -1,8 +1,9 @@
 """The logs of a log directory: opened with what the checkpoints know, kept in order by scheduled work, closed cleanly.
 
 The directory is locked from construction to shutdown. A clean stop flushes every log and writes the recovery points, so
-that the next start checks only what came after. Kafka's clean-shutdown marker vouches for files kfast does not write
-yet (producer snapshots, transaction indexes); it is removed before the first write and never written.
+that the next start checks only what came after. If that went well for all logs it ends with Kafka's clean-shutdown
+marker, which says that logs, indexes, producer snapshots and checkpoints are complete, so that the next start, ours or
+Kafka's, checks nothing. The marker is removed before the first write.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from kfast.log.checkpoints import (
     LOG_START_OFFSET_CHECKPOINT,
     RECOVERY_POINT_CHECKPOINT,
     OffsetCheckpoint,
+    fsync_directory,
     read_partition_metadata,
+    write_atomically,
     write_partition_metadata,
 )
 from kfast.log.config import LogConfig
@@ -45,6 +48,9 @@ logger = logging.getLogger(__name__)
 RETENTION_CHECK_INTERVAL_MS: Final = 5 * 60_000
 CHECKPOINT_INTERVAL_MS: Final = 60_000
 PRODUCER_CHECK_INTERVAL_MS: Final = 10 * 60_000
+
+CLEAN_SHUTDOWN_TEXT: Final = '{"version":0,"brokerEpoch":-1}'
+"""The epoch is for a controller with other brokers, which there are none of."""
 
 TopicPartition = tuple[str, int]
 
@@ -284,20 +290,28 @@ class LogManager:
         if self._cleaner is not None:
             self._cleaner.stop()
         try:
-            for log in self.logs:
-                self._close(log)
+            are_closed = [self._close(log) for log in self.logs]
             if self._has_begun:
                 self.write_checkpoints()
+                if all(are_closed) and self._knows_all():
+                    write_atomically(self.directory / CLEAN_SHUTDOWN_FILE, CLEAN_SHUTDOWN_TEXT)
         finally:
             self._file_pool.clear()
             self._directory_lock.release()
 
-    def _close(self, log: Log) -> None:
-        """A log that cannot be flushed keeps its old recovery point and is checked at the next start."""
+    def _close(self, log: Log) -> bool:
+        """Whether it went well. A log that cannot be flushed keeps its recovery point, and the next start checks it."""
         try:
             log.close()
         except (KafkaStorageError, OSError) as error:
             logger.error("%r could not be closed: %s", log, error)
+            return False
+        return True
+
+    def _knows_all(self) -> bool:
+        """Whether no partition lies here that was not closed just now, or left as a clean stop had left it."""
+        opened = {partition_directory_name(*partition) for partition in self._logs}
+        return self._was_clean or opened.issuperset(self.partition_directories())
 
     def _ensure_running(self) -> None:
         if self._is_shut_down:
@@ -307,6 +321,7 @@ class LogManager:
         """Before the first write: the directory is no longer what a clean stop left."""
         if not self._has_begun:
             (self.directory / CLEAN_SHUTDOWN_FILE).unlink(missing_ok=True)
+            fsync_directory(self.directory)  # or a power failure brings it back, beside what was written since
             self._has_begun = True
 
     def __repr__(self) -> str:

@@ -30,6 +30,7 @@ DELETE_DIRECTORY_SUFFIX: Final = "-delete"
 STRAY_DIRECTORY_SUFFIX: Final = "-stray"
 
 PARTITION_METADATA: Final = "partition.metadata"
+LEADER_EPOCH_CHECKPOINT: Final = "leader-epoch-checkpoint"
 
 MAX_NAME_SIZE: Final = 255
 """Bytes of the longest file name on common file systems."""

@@ -18,6 +18,7 @@ from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.index import CorruptIndexError
+from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.names import (
     LOG_SUFFIX,
     OFFSET_INDEX_SUFFIX,
@@ -289,11 +290,11 @@ class LogSegment:
             self.transaction_index.append(aborted)
         self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
 
-    def recover(self, producers: ProducerStates, from_position: int = 0) -> str | None:
+    def recover(self, producers: ProducerStates, leader_epochs: LeaderEpochs, from_position: int = 0) -> str | None:
         """Check each batch's size, magic and CRC from `from_position` on, index it anew, cut at the first bad byte.
 
-        What lies before `from_position` is believed, indexes included; `producers` are as they were there, and follow.
-        Returns why the file was cut, or None.
+        What lies before `from_position` is believed, indexes included; `producers` and `leader_epochs` are as they were
+        there, and follow. Returns why the file was cut, or None.
         """
         self._start_indexes(from_position)
         end, reason = from_position, None
@@ -304,6 +305,8 @@ class LogSegment:
                 if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
                     raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
                 self._note(position, batch, producers)
+                if batch.partition_leader_epoch > leader_epochs.latest:
+                    leader_epochs.assign(batch.partition_leader_epoch, batch.base_offset)
                 end = position + batch.size_bytes
         except CorruptRecordError as error:
             reason = str(error)

@@ -17,6 +17,9 @@ from kfast.record.batch import RecordBatch
 
 INDEX_INTERVAL = {"index_interval_bytes": 1000, "segment_bytes": 20000}
 
+KAFKAS_TIME_MS = 1_795_395_600_000
+"""About when Kafka opened them: by then most of their producers had been silent for a day."""
+
 CRASHES = [
     "as-it-is",
     "bad-snapshot",
@@ -55,9 +58,10 @@ def digests(directory: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_recovery_leaves_the_same_bytes_as_kafkas(crash: Any, open_log: Any, name: str) -> None:
+def test_recovery_leaves_the_same_bytes_as_kafkas(crash: Any, open_log: Any, clock: Any, name: str) -> None:
     directory, after = crash(name)
     before = digests(directory)
+    clock._now_ns = KAFKAS_TIME_MS * 1_000_000
 
     log = open_log(directory, **INDEX_INTERVAL)
     assert log.log_end_offset == after["end_offset_on_disk"]
@@ -69,9 +73,11 @@ def test_recovery_leaves_the_same_bytes_as_kafkas(crash: Any, open_log: Any, nam
     expected = {
         file: before[file] if said == "same" else said["sha256"]
         for file, said in after["files_after_clean_stop"].items()
-        if file.endswith((".log", ".index", ".timeindex"))
+        if file.endswith((".log", ".index", ".timeindex", ".snapshot"))
     }
     assert {file: now.get(file) for file in expected} == expected
+    assert {file for file in now if file.endswith(".snapshot")} == set(after["snapshots_after"])
+    assert log.leader_epochs.entries == ((0, 0),)
 
 
 def test_what_is_cut_is_said_with_file_position_and_bytes(
@@ -202,7 +208,7 @@ def test_an_incomplete_swap_is_undone(open_log: Any, make_batch: Any) -> None:
     Path(f"{second}.swap").write_bytes(b"")
     again = open_log()
     assert (again.log_end_offset, len(again.segments)) == (3, 1)
-    assert sorted(path.suffix for path in log.directory.iterdir()) == [".index", ".log", ".snapshot", ".timeindex"]
+    assert sorted(path.suffix for path in log.directory.iterdir()) == ["", ".index", ".log", ".snapshot", ".timeindex"]
 
 
 def test_a_directory_that_is_missing_is_made(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.log import Log
 from kfast.log.log_reader import LogReader
-from kfast.log.names import SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
+from kfast.log.names import LEADER_EPOCH_CHECKPOINT, SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
 from kfast.log.results import TimestampOffset
 from kfast.log.segment import LogSegment
 from kfast.record.batch import RecordBatch
@@ -82,7 +82,7 @@ def test_appending_kafkas_batches_again_makes_kafkas_files(golden: Any, tmp_path
             assert (info.first_offset, info.last_offset) == (batch.base_offset, batch.last_offset)
         log.close()
         names = {path.name for path in directory.iterdir() if path.suffix in FILE_SUFFIXES}
-        assert {path.name for path in log.directory.iterdir()} == names
+        assert {path.name for path in log.directory.iterdir()} - {LEADER_EPOCH_CHECKPOINT} == names
         for name in names:
             assert (log.directory / name).read_bytes() == (directory / name).read_bytes(), f"{directory.name}/{name}"
 
@@ -439,7 +439,9 @@ def test_a_flush_costs_one_fsync_and_a_new_segment_a_few_more(
     log.append(make_batch(1))
     assert synced == ["log"]
     log.close()
-    assert synced == ["log", "index", "timeindex", "snapshot"]
+    assert [name.rpartition("/")[2] for name in synced] == [
+        "log", "index", "timeindex", "snapshot", LEADER_EPOCH_CHECKPOINT
+    ]  # fmt: skip
 
 
 def test_flush_ms_is_followed_live(open_log: Any, make_batch: Any, clock: Any) -> None:
@@ -505,7 +507,7 @@ def test_retention_by_time_rolls_the_active_segment(open_log: Any, make_batch: A
     clock.advance(log.config.file_delete_delay_ms)
     assert sorted(path.name for path in log.directory.iterdir()) == [
         f"{2:020d}{suffix}" for suffix in (".index", ".log", ".snapshot", ".timeindex")
-    ]
+    ] + ["leader-epoch-checkpoint"]
     assert log.append(make_batch(1)).first_offset == 2
 
 

@@ -60,16 +60,58 @@ def test_logs_are_made_found_and_reopened(open_manager: OpenManager, make_batch:
     assert (again.log_end_offset, again.recovery_point, again.unflushed_bytes) == (3, 3, 0)
 
 
-def test_a_clean_stop_writes_the_recovery_points_and_no_marker(open_manager: OpenManager, make_batch: Any) -> None:
+def test_a_clean_stop_writes_the_recovery_points_and_the_marker(open_manager: OpenManager, make_batch: Any) -> None:
     manager = open_manager()
     manager.create("orders", 1, TOPIC_ID).append(make_batch(2))
     manager.create("orders", 0, TOPIC_ID)
     manager.shutdown()
     manager.shutdown()
     assert recovery_points(manager.directory) == "0\n2\norders 0 0\norders 1 2\n"
-    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    assert (manager.directory / CLEAN_SHUTDOWN_FILE).read_text() == '{"version":0,"brokerEpoch":-1}'
     with pytest.raises(KafkaStorageError, match="shut down"):
         manager.create("orders", 2, TOPIC_ID)
+
+
+def test_the_marker_is_gone_before_anything_is_written_and_a_clean_start_checks_nothing(
+    open_manager: OpenManager, make_batch: Any
+) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(2))
+    log.append(make_batch(2))
+    manager.shutdown()
+    marker = manager.directory / CLEAN_SHUTDOWN_FILE
+    data = bytearray(Path(log.segments[0].records.path).read_bytes())
+    data[100] ^= 1  # which a check would find
+    Path(log.segments[0].records.path).write_bytes(data)
+    manager = open_manager()
+    assert marker.exists()
+    assert manager.create("orders", 0, TOPIC_ID).log_end_offset == 4
+    assert not marker.exists()
+
+
+def test_no_marker_where_a_log_was_not_closed_or_not_known(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID).append(make_batch(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "close", lambda self: (_ for _ in ()).throw(KafkaStorageError("full")))
+        manager.shutdown()
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    manager = open_manager()
+    manager.create("orders", 1, TOPIC_ID)
+    manager.shutdown()  # orders-0 was not opened: nobody has checked it
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    manager = open_manager()
+    for number in range(2):
+        manager.create("orders", number, TOPIC_ID)
+    manager.shutdown()
+    assert (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID)
+    manager.shutdown()  # orders-1 is as the clean stop left it
+    assert (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
 
 
 def test_kafkas_clean_marker_is_believed_and_removed_before_the_first_write(
