@@ -2,7 +2,7 @@
 
 The layers, top to bottom; each imports only what lies below it:
 
-    cli                         kfast lab | serve | experiment | bench | dump-log | doctor
+    cli                         kfast lab | serve | experiment | bench | dump-log | graduate | doctor
     viz                         shows: widgets and figures
     lab                         measures: workloads, counters, the mutation canary
     broker      client          joins log, wire and transfer  /  load that speaks the protocol

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     cli_measure.add_commands(commands)
     _add_dump_log(commands)
+    _add_graduate(commands)
     _add_doctor(commands)
     return parser
 
@@ -185,6 +186,46 @@ def _dump_log(options: argparse.Namespace) -> int:
                 print(f"{file}:")
         print(to_line(entry))
     return int(has_invalid)
+
+
+def _add_graduate(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "graduate",
+        _graduate,
+        "check a stopped broker's directory, and print the server.properties to start Apache Kafka on it with",
+        "  kfast graduate ~/kafka-data > server.properties           what is printed is the whole file\n"
+        "  kfast graduate ~/kafka-data --write-config server.properties\n"
+        "  kfast graduate ~/kafka-data --listen 0.0.0.0:9092 --config num.partitions=3",
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a log directory; nothing in it is changed")
+    parser.add_argument(
+        "--listen", default="127.0.0.1:9092", metavar="HOST:PORT", help="for clients; default: %(default)s"
+    )
+    parser.add_argument(
+        "--controller-listen", default="127.0.0.1:9093", metavar="HOST:PORT", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting kfast was started with; those that Kafka knows go into the file",
+    )
+    parser.add_argument("--write-config", type=Path, metavar="FILE", help="write it there; an existing file stays")
+
+
+def _graduate(options: argparse.Namespace) -> int:
+    from kfast.broker.graduation import graduate
+
+    found = graduate(options.directory, options.listen, options.controller_listen, _key_values(options.config))
+    if options.write_config is None:
+        print(found.text(), end="")
+        return 0
+    with options.write_config.open("x") as file:
+        file.write(found.text(str(options.write_config)))
+    print(f"{options.write_config} is written; start Kafka with: bin/kafka-server-start.sh {options.write_config}")
+    return 0
 
 
 def _add_doctor(commands: Any) -> None:

@@ -25,7 +25,7 @@ def log_file(tmp_path: Path) -> Path:
     return tmp_path / "orders-0" / f"{0:020d}.log"
 
 
-@pytest.mark.parametrize("command", ["lab", "serve", "dump-log", "doctor", "bench"])
+@pytest.mark.parametrize("command", ["lab", "serve", "dump-log", "graduate", "doctor", "bench"])
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -102,6 +102,28 @@ def test_dump_log_of_nothing_is_one_clear_line(tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / "nothing.log"
     assert main(["dump-log", str(path)]) == 1
     assert f"INVALID  {path}: there is no such file" in capsys.readouterr().out
+
+
+def test_graduate_prints_the_whole_file_or_writes_it_but_over_none(
+    golden: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = str(golden("12-kraft") / "log")
+    assert main(["graduate", directory]) == 0
+    printed = capsys.readouterr().out
+    assert f"log.dirs={directory}\n" in printed
+    file = tmp_path / "server.properties"
+    assert main(["graduate", directory, "--write-config", str(file)]) == 0
+    assert f"bin/kafka-server-start.sh {file}" in capsys.readouterr().out
+    assert file.read_text() == printed.replace("server-start.sh server.properties", f"server-start.sh {file}")
+    assert main(["graduate", directory, "--write-config", str(file)]) == 1
+    assert "File exists" in capsys.readouterr().err
+
+
+def test_graduate_of_what_is_not_for_kafka_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graduate", str(tmp_path)]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "no log directory" in output.err
 
 
 def test_doctor_says_what_this_machine_can_do(capsys: pytest.CaptureFixture[str]) -> None:

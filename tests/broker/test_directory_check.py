@@ -1,0 +1,173 @@
+"""Whether Kafka would find all of a directory, and no byte of it changed by asking."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kfast.broker.broker import Broker
+from kfast.broker.directory_check import DirectoryCheck, check_directory
+from kfast.errors import LogDirectoryError
+from kfast.log.checkpoints import write_partition_metadata
+from kfast.log.directory_lock import DirectoryLock
+from kfast.record.builder import RecordBatchBuilder
+
+METADATA_LOG = Path("__cluster_metadata-0") / f"{0:020d}.log"
+
+
+def tree(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): f"{path.lstat().st_mtime_ns} "
+        + (hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        for path in [directory, *directory.rglob("*")]
+    }
+
+
+def checked(directory: Path) -> DirectoryCheck:
+    """The check of a directory, which has to leave it as it is."""
+    before = tree(directory)
+    found = check_directory(directory)
+    assert tree(directory) == before
+    return found
+
+
+@pytest.fixture
+def kafkas(golden: Any, tmp_path: Path) -> Path:
+    return golden.extract("12-kraft", tmp_path) / "log"
+
+
+@pytest.mark.parametrize(
+    "case", ["01-plain", "05-idempotent", "06-transactions", "08-deleted", "09-groups", "12-kraft"]
+)
+def test_what_kafka_left_after_a_clean_stop_is_for_kafka(golden: Any, case: str) -> None:
+    found = checked(golden(case) / "log")
+    assert (found.findings, found.notes) == ((), ())
+    assert found.summary["errors"] == 0
+
+
+def test_what_kafka_left_when_it_was_killed_is_checked_by_kafka_again(golden: Any) -> None:
+    found = checked(golden("10-crash") / "crash")
+    assert found.findings == ()
+    assert found.notes == ("Kafka checks the logs from their recovery points on, as after a crash",)
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_what_kfast_leaves_is_for_kafka(tmp_path: Path, is_clean: bool) -> None:
+    broker = Broker(tmp_path / "data")
+    broker.metadata.create_topic("events", 2)
+    builder = RecordBatchBuilder()
+    builder.append(b"key", b"value", 1_700_000_000_000)
+    broker.log("events", 0).append(builder.build())
+    if is_clean:
+        broker.stop()
+        assert checked(tmp_path / "data").findings == ()
+    else:
+        broker.log("events", 0).flush()
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+        broker.stop()
+        assert checked(tmp_path / "copy").findings == ()
+
+
+def cut_a_log(directory: Path) -> str:
+    path = directory / "bare-0" / f"{0:020d}.log"
+    path.write_bytes(path.read_bytes()[:-1])
+    return r"bare-0/0+\.log  position \d+: \d+ bytes are no whole batch"
+
+
+def flip_a_bit_of_the_metadata(directory: Path) -> str:
+    data = bytearray((directory / METADATA_LOG).read_bytes())
+    data[-100] ^= 1
+    (directory / METADATA_LOG).write_bytes(data)
+    return r"__cluster_metadata-0: a batch is damaged, and of the log's 71 offsets those from \d+ on would be lost"
+
+
+def lose_a_topic_id(directory: Path) -> str:
+    (directory / "bare-0" / "partition.metadata").unlink()
+    return r"bare-0: its partition.metadata names topic id None, the metadata KffFGLubTqCYXrDPHMMftw"
+
+
+def take_another_topics_id(directory: Path) -> str:
+    write_partition_metadata(directory / "bare-0", uuid.UUID(int=5))
+    return r"bare-0: its partition.metadata names topic id AAAAAAAAAAAAAAAAAAAABQ"
+
+
+def start_beyond_the_end(directory: Path) -> str:
+    (directory / "log-start-offset-checkpoint").write_text("0\n1\nbare 0 26\n")
+    return "bare-0: it starts at 26 and ends at 25: Kafka would delete all of it"
+
+
+def lose_a_snapshot(directory: Path) -> str:
+    (directory / "bare-0" / f"{25:020d}.snapshot").unlink()
+    return r"bare-0/0+25\.snapshot: .kafka_cleanshutdown says it is there"
+
+
+def lose_an_index(directory: Path) -> str:
+    (directory / "bare-0" / f"{0:020d}.timeindex").unlink()
+    return r"bare-0/0+\.timeindex: .kafka_cleanshutdown says it is there"
+
+
+def leave_a_strange_directory(directory: Path) -> str:
+    (directory / "backup").mkdir()
+    return "backup: Kafka does not start beside a directory that is no partition's"
+
+
+CHANGES = [
+    cut_a_log,
+    flip_a_bit_of_the_metadata,
+    lose_a_topic_id,
+    take_another_topics_id,
+    start_beyond_the_end,
+    lose_a_snapshot,
+    lose_an_index,
+    leave_a_strange_directory,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_kafka_would_not_take_as_it_is_is_found(kafkas: Path, change: Callable[[Path], str]) -> None:
+    expected = change(kafkas)
+    found = checked(kafkas).findings
+    assert any(re.search(expected, finding) for finding in found), found
+
+
+def test_what_kafka_puts_right_by_itself_is_a_note(kafkas: Path) -> None:
+    shutil.rmtree(kafkas / "events-1")
+    (kafkas / "stranger-0").mkdir()
+    (kafkas / ".kafka_cleanshutdown").unlink()
+    for path in kafkas.glob("*/*.timeindex"):
+        path.unlink()
+    found = checked(kafkas)
+    assert found.findings == ()
+    assert found.notes == (
+        "Kafka checks the logs from their recovery points on, as after a crash",
+        "events-1 has no directory; Kafka makes an empty one",
+        "stranger-0 belongs to no topic; Kafka renames it -stray",
+    )
+
+
+def test_a_topic_that_is_being_deleted_is_nobodys_trouble(kafkas: Path) -> None:
+    (doomed,) = kafkas.glob("dropped-0.*-delete")
+    (doomed / f"{0:020d}.log").write_bytes(b"anything")
+    assert checked(kafkas).findings == ()
+
+
+def test_what_is_no_log_directory_or_is_in_use_is_refused(kafkas: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LogDirectoryError, match="no log directory"):
+        check_directory(tmp_path / "empty")
+    with pytest.raises(LogDirectoryError, match="no log directory"):
+        check_directory(tmp_path / "missing")
+    lock = DirectoryLock(kafkas)
+    try:
+        with pytest.raises(LogDirectoryError, match="in use"):
+            check_directory(kafkas)
+    finally:
+        lock.release()
+    assert checked(kafkas).findings == ()
