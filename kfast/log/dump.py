@@ -112,30 +112,39 @@ def dump(
 def _dump_directory(directory: Path, options: _Options) -> Generator[Entry, None, Summary]:
     """Its files first, then what lies below it. Files with other names, passing ones among them, are no part of it."""
     summary = Summary(reads_logs=not options.indexes_only)
-    for path in sorted(directory.iterdir(), key=lambda path: (path.is_dir(), path.name)):
-        if path.is_dir():
-            summary.add((yield from _dump_directory(path, options)))
-            continue
-        parsed = parse_file_name(path.name)
-        entries = _entries(path, options)
-        if parsed and parsed[1] == LOG_SUFFIX:
-            entries = chain(summary.begin_segment(path, parsed[0]), entries or ())
-        for entry in _readable(path, entries or ()):
-            summary.note(entry)
-            yield entry
+    files: list[Path] = []
+    directories: list[Path] = []
+    try:
+        for path in sorted(directory.iterdir()):
+            (directories if path.is_dir() else files).append(path)
+    except OSError as error:
+        yield summary.note(error_entry(directory, None, error.strerror or str(error)))
+    for path in files:
+        for entry in _readable(path, _entries_in_directory(path, options, summary)):
+            yield summary.note(entry)
+    for path in directories:
+        summary.add((yield from _dump_directory(path, options)))
     yield summary.entry(directory)
     return summary
 
 
+def _entries_in_directory(path: Path, options: _Options, summary: Summary) -> Iterable[Entry]:
+    """A file that lies among others has to have the right name: server.log is no segment."""
+    parsed = parse_file_name(path.name)
+    if parsed is None:
+        return _entries(path, options) or () if path.suffix != LOG_SUFFIX else ()
+    entries = _entries(path, options) or ()
+    return chain(summary.begin_segment(path, parsed[0]), entries) if parsed[1] == LOG_SUFFIX else entries
+
+
 def _entries(path: Path, options: _Options) -> Iterator[Entry] | None:
-    """What is in a file; None where its name says nothing, or it was not asked for."""
+    """What is in a file, as far as it was asked for; None where its name says nothing."""
     parsed = parse_file_name(path.name)
     base_offset, suffix = parsed or (0, path.suffix)
-    if suffix in _INDEXES and parsed:
-        entries = _INDEXES[suffix](path, base_offset)
-        return filter(is_invalid, entries) if options.indexes_only else entries
     if options.indexes_only:
-        return None
+        return filter(is_invalid, _INDEXES[suffix](path, base_offset)) if suffix in _INDEXES and parsed else iter(())
+    if suffix in _INDEXES and parsed:
+        return _INDEXES[suffix](path, base_offset)
     if suffix == LOG_SUFFIX:
         if options.headers_only:
             return dump_headers(path, base_offset)

@@ -27,12 +27,13 @@ class Summary:
     _first_offset: int | None = None
     _next_offset: int | None = None
 
-    def note(self, entry: Entry) -> None:
-        """Count an entry of a file that lies in the directory itself."""
+    def note(self, entry: Entry) -> Entry:
+        """Count an entry of a file that lies in the directory itself, and return it."""
         self.errors += entry["type"] == "error"
         if entry["type"] in ("batch", "batch_header") and entry["file"].endswith(LOG_SUFFIX):
             self.batches += 1
             self._next_offset = entry["last_offset"] + 1
+        return entry
 
     def begin_segment(self, path: Path, base_offset: int) -> Iterator[Entry]:
         """Count a segment; segments come in order of their base offsets, and may not overlap."""

@@ -291,9 +291,10 @@ def test_directories_stand_for_all_that_is_in_them_but_what_is_passing(
         log = open_log(tmp_path / name)
         log.append(make_batch(1))
         (log.directory / "notes.txt").write_text("not ours")
+        (log.directory / "server.log").write_text("not batches")
         (log.directory / "00000000000000000000.log.deleted").write_text("not batches")
     (tmp_path / "replication-offset-checkpoint").write_text("0\n1\norders 0 1\n")
-    entries = list(dump([tmp_path]))
+    entries = [entry for entry in dump([tmp_path]) if entry["type"] != "leader_epoch"]
     assert [Path(entry.get("file") or entry["directory"]).relative_to(tmp_path).parts for entry in entries] == [
         ("replication-offset-checkpoint",),
         ("orders-0", "00000000000000000000.log"),
@@ -318,6 +319,33 @@ def test_files_that_are_missing_or_foreign_are_named(tmp_path: Path) -> None:
     ]
     assert "no such file" in entries[2]["reason"]
     assert all(map(is_invalid, entries))
+
+
+def test_a_directory_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_log: Any, make_batch: Any
+) -> None:
+    log = open_log(tmp_path / "orders-0")
+    log.append(make_batch(1))
+    (tmp_path / "secret-0").mkdir()
+    iterdir = Path.iterdir
+
+    def denied(path: Path) -> Any:
+        if path.name == "secret-0":
+            raise PermissionError(13, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    entries = list(dump([tmp_path]))
+    assert [(entry["file"], entry["reason"]) for entry in entries if entry["type"] == "error"] == [
+        (str(tmp_path / "secret-0"), "Permission denied")
+    ]
+    assert (entries[-1]["errors"], entries[-1]["batches"]) == (1, 1)
+
+
+def test_where_indexes_alone_are_asked_for_a_log_is_passed_over(open_log: Any, make_batch: Any) -> None:
+    log = open_log()
+    log.append(make_batch(1))
+    assert list(dump([log.segments[0].records.path], indexes_only=True)) == []
 
 
 def test_files_are_only_read(open_log: Any, make_batch: Any) -> None:
