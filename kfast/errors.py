@@ -85,7 +85,15 @@ class RebalanceInProgressError(KfastError):
     error_code = 27
 
 
-class InvalidTimestampError(KfastError):
+class RecordValidationError(KfastError):
+    """Records a topic does not accept. `record_errors` says of each (its number in its batch, what is wrong)."""
+
+    def __init__(self, message: str, record_errors: tuple[tuple[int, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.record_errors = record_errors
+
+
+class InvalidTimestampError(RecordValidationError):
     error_code = 32
 
 
@@ -173,7 +181,7 @@ class FencedInstanceIdError(KfastError):
     error_code = 82
 
 
-class InvalidRecordError(KfastError):
+class InvalidRecordError(RecordValidationError):
     """A record the topic does not accept, such as one without a key in a compacted topic."""
 
     error_code = 87

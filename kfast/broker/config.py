@@ -23,6 +23,7 @@ from kfast.broker.config_keys import BROKER_KEYS, TOPIC_KEYS, ConfigKey, ConfigS
 from kfast.errors import InvalidConfigError
 from kfast.log.config import LogConfig
 from kfast.log.log_cleaner import CleanerConfig
+from kfast.record.compression import CompressionType
 from kfast.record.layout import TimestampType
 from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE
 from kfast.transfer.sender import TransferSettings
@@ -218,6 +219,9 @@ def _log_config(value: Callable[[str], Any], broker_value: Callable[[str], Any])
         message_timestamp_after_max_ms=value("message.timestamp.after.max.ms"),
         cleanup_policy=frozenset(value("cleanup.policy")),
         file_delete_delay_ms=value("file.delete.delay.ms"),
+        compression_type=_COMPRESSION_TYPES[value("compression.type")],
+        compression_level=_compression_level(value),
+        validates_records=broker_value("kfast.validate.records"),
         min_cleanable_dirty_ratio=value("min.cleanable.dirty.ratio"),
         min_compaction_lag_ms=value("min.compaction.lag.ms"),
         max_compaction_lag_ms=value("max.compaction.lag.ms"),
@@ -227,6 +231,22 @@ def _log_config(value: Callable[[str], Any], broker_value: Callable[[str], Any])
 
 
 _TIMESTAMP_TYPES = {"CreateTime": TimestampType.CREATE_TIME, "LogAppendTime": TimestampType.LOG_APPEND_TIME}
+
+
+_COMPRESSION_TYPES = {
+    "producer": None,
+    "uncompressed": CompressionType.NONE,
+    **{kind.text: kind for kind in CompressionType if kind},
+}
+
+
+def _compression_level(value: Callable[[str], Any]) -> int | None:
+    """That of the topic's codec; None for one without, and for gzip's own default, which Kafka calls -1."""
+    compression_type = value("compression.type")
+    if compression_type not in ("gzip", "lz4", "zstd"):
+        return None
+    level: int = value(f"compression.{compression_type}.level")
+    return None if level == -1 and compression_type == "gzip" else level
 
 
 def _in_unit_of(synonym: Synonym, value: str) -> str:

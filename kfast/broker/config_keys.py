@@ -320,6 +320,9 @@ _BROKER_KEYS = (
     ConfigKey("producer.id.expiration.ms", _INT, str(24 * HOUR_MS),
               "How long a partition remembers an idempotent producer after its last batch.", minimum=1),
     # What is studied here: never persisted, so that a directory goes to Apache Kafka and back without them
+    _static("kfast.validate.records", _BOOLEAN, "false",
+            "Whether each record of a produced batch is looked at, as Apache Kafka does; by default only headers and "
+            "checksums are, and records where a topic needs it."),
     ConfigKey("kfast.copy.mode", _STRING, "sendfile",
               "How record bytes get from the log to the socket. Takes effect at the next slice of a response.",
               choices=tuple(COPY_MODES)),

@@ -19,12 +19,23 @@ from kfast.errors import (
     InvalidTopicError,
     KafkaStorageError,
     KfastError,
+    RecordValidationError,
 )
 from kfast.log.config import NEVER
-from kfast.record.layout import ATTRIBUTES_POSITION, CONTROL_MASK, HEADER_SIZE, LENGTH_POSITION, LOG_OVERHEAD
+from kfast.record.layout import (
+    ATTRIBUTES_POSITION,
+    BASE_SEQUENCE_POSITION,
+    CONTROL_MASK,
+    HEADER_SIZE,
+    LENGTH_POSITION,
+    LOG_OVERHEAD,
+    NO_PRODUCER_ID,
+    PRODUCER_ID_POSITION,
+)
 from kfast.wire.produce import (
     PartitionResult,
     ProducePartitionResponse,
+    RecordError,
     TopicResults,
     read_produce_request,
     write_produce_response,
@@ -39,7 +50,11 @@ _ACKS = (-1, 0, 1)
 logger = logging.getLogger(__name__)
 
 _BATCH_LENGTH = struct.Struct(">i")
-_ATTRIBUTES = struct.Struct(">h")
+_CLIENTS_FIELDS = struct.Struct(
+    f">q{ATTRIBUTES_POSITION - 8}xh{PRODUCER_ID_POSITION - ATTRIBUTES_POSITION - 2}xq"
+    f"{BASE_SEQUENCE_POSITION - PRODUCER_ID_POSITION - 8}xi"
+)
+"""Of the header what only a broker may set as it likes: base offset, attributes, producer id, base sequence."""
 
 
 def answer(broker: Broker, frame: memoryview, context: RequestContext) -> list[Chunk]:
@@ -79,7 +94,13 @@ def _append(
     except KfastError as error:
         if isinstance(error, KafkaStorageError):
             logger.error("%s-%d: %s", topic, partition, error)
-        return ProducePartitionResponse(partition, error.error_code, error_message=str(error))
+        record_errors = error.record_errors if isinstance(error, RecordValidationError) else ()
+        return ProducePartitionResponse(
+            partition,
+            error.error_code,
+            record_errors=[RecordError(*found) for found in record_errors],
+            error_message=str(error),
+        )
     context.metrics.appended_bytes += len(batch)
     return partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset, (), None
 
@@ -99,6 +120,11 @@ def _one_batch(records: memoryview | None) -> memoryview:
     batch_size = LOG_OVERHEAD + _BATCH_LENGTH.unpack_from(records, LENGTH_POSITION)[0]
     if batch_size != len(records):
         raise InvalidRecordError(f"a partition takes one batch a request: its size is {batch_size} of {len(records)}")
-    if _ATTRIBUTES.unpack_from(records, ATTRIBUTES_POSITION)[0] & CONTROL_MASK:
+    base_offset, attributes, producer_id, base_sequence = _CLIENTS_FIELDS.unpack_from(records)
+    if attributes & CONTROL_MASK:
         raise InvalidRecordError("control batches are written by brokers alone")
+    if base_offset != 0:
+        raise InvalidRecordError(f"the base offset of a produced batch is 0; this one says {base_offset}")
+    if producer_id > NO_PRODUCER_ID and base_sequence < 0:
+        raise InvalidRecordError(f"producer {producer_id} sends a batch with sequence number {base_sequence}")
     return records

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from kfast.record.compression import CompressionType
 from kfast.record.layout import TimestampType
 
 NEVER: Final = 2**63 - 1
@@ -36,6 +37,11 @@ class LogConfig:
     message_timestamp_after_max_ms: int = NEVER
     cleanup_policy: frozenset[str] = frozenset({"delete"})
     file_delete_delay_ms: int = 60_000
+    compression_type: CompressionType | None = None
+    """What batches are stored with; None: with what their producer chose."""
+    compression_level: int | None = None
+    validates_records: bool = False
+    """Whether each record is looked at, as Kafka does; headers and checksums always are."""
     min_cleanable_dirty_ratio: float = 0.5
     min_compaction_lag_ms: int = 0
     max_compaction_lag_ms: int = NEVER
@@ -44,11 +50,15 @@ class LogConfig:
 
     limits_timestamps: bool = field(init=False)
     is_compacted: bool = field(init=False)
+    needs_records: bool = field(init=False)
+    """Whether an append has to look at each record."""
 
     def __post_init__(self) -> None:
         limits = (self.message_timestamp_after_max_ms, self.message_timestamp_before_max_ms)
         object.__setattr__(self, "limits_timestamps", limits != (NEVER, NEVER))
         object.__setattr__(self, "is_compacted", "compact" in self.cleanup_policy)
+        needs_records = self.is_compacted or self.validates_records or self.compression_type is not None
+        object.__setattr__(self, "needs_records", needs_records)
 
     @property
     def is_deleted(self) -> bool:

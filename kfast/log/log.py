@@ -31,9 +31,8 @@ from kfast.log.producer_state import Admission, BatchMetadata, ProducerState, Pr
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
-from kfast.log.validator import have_producers, stamp_offsets, stamp_time, validate, validate_timestamps
+from kfast.log.validator import have_producers, stamp_offsets, validate
 from kfast.record.batch import RecordBatch
-from kfast.record.layout import NO_TIMESTAMP
 from kfast.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -104,20 +103,14 @@ class Log(LogReader):
         if isinstance(records, bytes) or (isinstance(records, memoryview) and records.readonly):
             records = bytearray(records)  # the stamp has to go somewhere; the broker's own buffers are writable
         config = self.config
-        batches = validate(records, config)
-        append_time_ms = NO_TIMESTAMP
-        if config.message_timestamp_type:
-            append_time_ms = self._clock.now_ms()
-            batches = stamp_time(records, batches, append_time_ms)
-        elif config.limits_timestamps:
-            validate_timestamps(batches, config, self._clock.now_ms())
+        buffer, batches, append_time_ms = validate(records, config, self._clock)
         with self._lock:
             self._ensure_open()
             first_offset = self._local.end[0]
             admission = self._producers.admit(batches, first_offset) if have_producers(batches) else None
             if admission is not None and admission.duplicate is not None:
                 return self._as_the_first_time(admission.duplicate)
-            next_offset = self._append(records, batches, leader_epoch, admission)
+            next_offset = self._append(buffer, batches, leader_epoch, admission)
         if next_offset - self._flusher.recovery_point >= config.flush_messages:
             self.flush()
         elif config.flush_ms != NEVER:

@@ -1,11 +1,14 @@
 """What a batch must be before it is appended: headers and checksums always, records only where a topic needs them.
 
-Looking at the header costs the same whatever the number of records; that is most of why appending is cheap.
-Source: Kafka's LogValidator and UnifiedLog.analyzeAndValidateRecords.
+Looking at the header costs the same whatever the number of records; that is most of why appending is cheap. What the
+records must be is in record_validator.py. Source: Kafka's LogValidator and UnifiedLog.analyzeAndValidateRecords.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from kfast.clock import Clock
 from kfast.errors import (
     CorruptRecordError,
     InvalidRecordError,
@@ -14,12 +17,62 @@ from kfast.errors import (
     RecordTooLargeError,
 )
 from kfast.log.config import LogConfig
+from kfast.log.record_validator import correct_max_timestamp, pack_anew, validate_records
 from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
+from kfast.record.batches import iter_batches
 from kfast.record.layout import HEADER_SIZE, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
 
 
-def validate(buffer: bytearray | memoryview, config: LogConfig) -> list[RecordBatch]:
-    """Return the batches `buffer` is made of, each whole and undamaged and as the topic wants it.
+class Validated(NamedTuple):
+    """Batches that may be appended: one after the other in `buffer`, which is the caller's or a new one."""
+
+    buffer: bytearray | memoryview
+    batches: list[RecordBatch]
+    append_time_ms: int
+    """That of their records; -1 where these keep their producer's."""
+
+
+def validate(buffer: bytearray | memoryview, config: LogConfig, clock: Clock) -> Validated:
+    """Make sure that `buffer` is made of batches, each whole and undamaged and as the topic wants it.
+
+    Where times or codec are the topic's business they are set. Raises what `validate_headers`, `validate_timestamps`
+    and `validate_records` raise.
+    """
+    batches = validate_headers(buffer, config)
+    if not (config.needs_records or config.limits_timestamps or config.message_timestamp_type):
+        return Validated(buffer, batches, NO_TIMESTAMP)
+    now_ms = clock.now_ms()
+    if config.needs_records:
+        buffer, batches = _validate_deep(buffer, batches, config, now_ms)
+    if config.message_timestamp_type:
+        return Validated(buffer, _stamp_times(buffer, batches, now_ms), now_ms)
+    if config.limits_timestamps:
+        validate_timestamps(batches, config, now_ms)
+    return Validated(buffer, batches, NO_TIMESTAMP)
+
+
+def _validate_deep(
+    buffer: bytearray | memoryview, batches: list[RecordBatch], config: LogConfig, now_ms: int
+) -> tuple[bytearray | memoryview, list[RecordBatch]]:
+    """Look at the records, and return the batches as they are to be stored, but for the time of the append."""
+    position, stored, is_packed_anew = 0, list[memoryview | bytearray](), False
+    for batch in batches:
+        stored.append(batch.buffer)
+        if not batch.is_control:
+            records = validate_records(batch, config, now_ms)
+            if config.compression_type not in (None, batch.compression):
+                stored[-1], is_packed_anew = pack_anew(batch, records, config, now_ms), True
+            elif config.validates_records and not config.message_timestamp_type:
+                correct_max_timestamp(buffer, position, batch, records)
+        position += batch.size_bytes
+    if not is_packed_anew:
+        return buffer, list(iter_batches(buffer))
+    buffer = bytearray().join(stored)
+    return buffer, validate_headers(buffer, config)  # they may be too large by now
+
+
+def validate_headers(buffer: bytearray | memoryview, config: LogConfig) -> list[RecordBatch]:
+    """Return the batches `buffer` is made of, their checksums right.
 
     Raises CorruptRecordError, RecordTooLargeError, RecordBatchTooLargeError, InvalidRecordError.
     """
@@ -73,14 +126,13 @@ def stamp_offsets(
     return first_offset, max_timestamp_ms
 
 
-def stamp_time(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:
+def _stamp_times(buffer: bytearray | memoryview, batches: list[RecordBatch], append_time_ms: int) -> list[RecordBatch]:
     """Make the time of the append that of every record; the batches are read again as they now are."""
-    position, stamped = 0, []
+    position = 0
     for batch in batches:
         set_max_timestamp(buffer, position, TimestampType.LOG_APPEND_TIME, append_time_ms)
-        stamped.append(RecordBatch(buffer, position))
         position += batch.size_bytes
-    return stamped
+    return list(iter_batches(buffer))
 
 
 def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:
@@ -93,12 +145,3 @@ def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:
         raise InvalidRecordError(
             f"a batch of {batch.count} records whose last has offset delta {batch.last_offset_delta}"
         )
-    if config.is_compacted and not batch.is_control:
-        _ensure_keys(batch)
-
-
-def _ensure_keys(batch: RecordBatch) -> None:
-    """Compaction keeps the last record of each key, so each record needs one."""
-    for record in batch.records():
-        if record.key is None:
-            raise InvalidRecordError(f"record {record.offset - batch.base_offset} has no key; this topic is compacted")

@@ -8,7 +8,9 @@ from kfast.broker import produce
 from kfast.broker.context import RequestContext
 from kfast.broker.metrics import ConnectionMetrics
 from kfast.errors import InvalidRequiredAcksError
+from kfast.record.batch import set_max_timestamp
 from kfast.record.builder import RecordBatchBuilder
+from kfast.record.layout import TimestampType
 from kfast.transfer.connection import Connection
 from kfast.transfer.loopback import loopback_pair
 from kfast.wire.framing import parse_request_header
@@ -229,3 +231,28 @@ def test_what_does_not_follow_is_refused_with_kafkas_codes(broker: kfast.Broker,
     ):
         assert send(broker, context, records).error_code == error_code
     assert broker.log("orders", 0).log_end_offset == 1
+
+
+def test_what_only_a_broker_may_set_is_refused(broker: kfast.Broker, context: RequestContext) -> None:
+    placed = batch()
+    placed[7] = 5
+    unnumbered = RecordBatchBuilder(producer_id=1, producer_epoch=0)
+    unnumbered.append(b"k", b"v", 1)
+    for records, words in ((placed, "base offset"), (unnumbered.build(), "sequence number -1")):
+        result = send(broker, context, records)
+        assert result.error_code == 87
+        assert words in (result.error_message or "")
+
+
+@pytest.mark.parametrize("is_told_to", [False, True])
+def test_records_are_looked_at_when_the_broker_is_told_to(context: RequestContext, is_told_to: bool) -> None:
+    builder = RecordBatchBuilder()
+    for timestamp_ms in (1, 10**15, 2):
+        builder.append(b"k", b"v", timestamp_ms)
+    records = builder.build()
+    set_max_timestamp(records, 0, TimestampType.CREATE_TIME, 2)  # which hides the second one's
+    with kfast.Broker(config={"kfast.validate.records": str(is_told_to).lower()}) as broker:
+        broker.metadata.create_topic("orders", 1)
+        result = send(broker, context, records)
+    expected = (32, [1]) if is_told_to else (0, [])
+    assert (result.error_code, [error.batch_index for error in result.record_errors]) == expected

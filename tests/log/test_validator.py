@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kfast.clock import ManualClock
 from kfast.errors import (
     CorruptRecordError,
     InvalidRecordError,
@@ -15,9 +16,9 @@ from kfast.errors import (
     RecordTooLargeError,
 )
 from kfast.log.config import LogConfig
-from kfast.log.validator import validate, validate_timestamps
+from kfast.log.validator import validate, validate_headers, validate_timestamps
 from kfast.record.checksum import crc32c
-from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, MAGIC_POSITION
+from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, MAGIC_POSITION, TimestampType
 
 
 def changed(batch: bytearray, position: int, code: str, value: int) -> bytearray:
@@ -28,18 +29,18 @@ def changed(batch: bytearray, position: int, code: str, value: int) -> bytearray
 
 
 def test_whole_batches_are_returned_in_order(make_batch: Any) -> None:
-    batches = validate(make_batch(2) + make_batch(1) + make_batch(3), LogConfig())
+    batches = validate_headers(make_batch(2) + make_batch(1) + make_batch(3), LogConfig())
     assert [batch.count for batch in batches] == [2, 1, 3]
 
 
 def test_sizes_are_limited_at_their_limits(make_batch: Any) -> None:
     batch = make_batch(1)
     size = len(batch)
-    assert validate(batch, LogConfig(max_message_bytes=size, segment_bytes=size))
+    assert validate_headers(batch, LogConfig(max_message_bytes=size, segment_bytes=size))
     with pytest.raises(RecordTooLargeError, match=rf"{size} bytes; this topic takes {size - 1}"):
-        validate(batch, LogConfig(max_message_bytes=size - 1))
+        validate_headers(batch, LogConfig(max_message_bytes=size - 1))
     with pytest.raises(RecordBatchTooLargeError, match=rf"{size} bytes are more than a segment's {size - 1}"):
-        validate(batch, LogConfig(segment_bytes=size - 1))
+        validate_headers(batch, LogConfig(segment_bytes=size - 1))
 
 
 def test_damage_is_found(make_batch: Any) -> None:
@@ -47,30 +48,32 @@ def test_damage_is_found(make_batch: Any) -> None:
         batch = make_batch(1)
         batch[position] ^= 0x40
         with pytest.raises(CorruptRecordError, match="CRC"):
-            validate(batch, LogConfig())
+            validate_headers(batch, LogConfig())
     with pytest.raises(CorruptRecordError, match="magic 1"):
-        validate(changed(make_batch(1), MAGIC_POSITION, ">b", 1), LogConfig())
+        validate_headers(changed(make_batch(1), MAGIC_POSITION, ">b", 1), LogConfig())
 
 
 def test_a_batch_must_hold_what_its_header_counts(make_batch: Any) -> None:
     for count in (0, -1, 2, 4):
         with pytest.raises(InvalidRecordError, match=f"{count} records"):
-            validate(changed(make_batch(3), COUNT_POSITION, ">i", count), LogConfig())
-
-
-def test_a_compacted_topic_wants_keys(make_batch: Any) -> None:
-    compacted = LogConfig(cleanup_policy=frozenset({"compact", "delete"}))
-    assert validate(make_batch(2, key=b""), compacted)
-    with pytest.raises(InvalidRecordError, match="record 0 has no key"):
-        validate(make_batch(2, key=None), compacted)
-    assert validate(make_batch(2, key=None), LogConfig())
+            validate_headers(changed(make_batch(3), COUNT_POSITION, ">i", count), LogConfig())
 
 
 def test_timestamps_are_held_against_the_clock(make_batch: Any) -> None:
     config = LogConfig(message_timestamp_before_max_ms=1000, message_timestamp_after_max_ms=50)
     for timestamp_ms in (9000, 10_050):
-        validate_timestamps(validate(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
+        validate_timestamps(validate_headers(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
     for timestamp_ms, words in ((8999, "1001 ms before now"), (10_051, "51 ms after now")):
         with pytest.raises(InvalidTimestampError, match=words):
-            validate_timestamps(validate(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
-    validate_timestamps(validate(make_batch(1, timestamp_ms=-1), config), config, 10_000)
+            validate_timestamps(validate_headers(make_batch(1, timestamp_ms=timestamp_ms), config), config, 10_000)
+    validate_timestamps(validate_headers(make_batch(1, timestamp_ms=-1), config), config, 10_000)
+
+
+def test_the_time_of_the_append_replaces_the_producers(make_batch: Any, clock: ManualClock) -> None:
+    config = LogConfig(message_timestamp_type=TimestampType.LOG_APPEND_TIME, message_timestamp_after_max_ms=1)
+    batch = make_batch(2, timestamp_ms=10**15)
+    validated = validate(batch, config, clock)
+    assert validated.append_time_ms == clock.now_ms()
+    assert validated.buffer is batch
+    assert [record.timestamp_ms for record in validated.batches[0].records()] == [clock.now_ms()] * 2
+    assert validated.batches[0].is_valid()
