@@ -144,6 +144,8 @@ class _Reading:
             records, _, log_start_offset, high_watermark, last_stable_offset = self._read(log, offset, max_bytes)
             aborted = self._aborted(log, offset, records) if self._is_committed else None
         except KfastError as error:
+            if isinstance(error, KafkaStorageError):
+                logger.error("reading from offset %d: %s", offset, error)
             self._has_error = True
             return FetchPartitionResponse(partition, error.error_code)
         size = records.size
@@ -161,11 +163,7 @@ class _Reading:
 
     def _read(self, log: Log, offset: int, max_bytes: int) -> FetchDataInfo:
         up_to = log.last_stable_offset if self._is_committed else None
-        try:
-            if self._slices_left:
-                max_bytes = min(max_bytes, self._left_bytes)
-                return log.read(offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
-            return log.read(offset, 0, up_to=up_to, min_one_batch=False)
-        except OSError as error:
-            logger.error("%s: reading from offset %d: %s", log.directory.name, offset, error)
-            raise KafkaStorageError(f"{log.directory.name}: {error.strerror}") from error
+        if self._slices_left:
+            max_bytes = min(max_bytes, self._left_bytes)
+            return log.read(offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
+        return log.read(offset, 0, up_to=up_to, min_one_batch=False)

@@ -158,6 +158,11 @@ class FileRecords:
         file = self._file_pool.open(self.path)
         os.ftruncate(file.fd, size_bytes)
 
+    def trim(self) -> None:
+        """Cut what a failed write left beyond the end. Raises FileNotFoundError where the file was removed."""
+        if os.stat(self.path).st_size > self.size_bytes:
+            self.truncate_to(self.size_bytes)
+
     def flush(self) -> None:
         """Return when what was written is on the disk."""
         file = self._file_pool.open(self.path)

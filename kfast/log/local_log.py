@@ -49,16 +49,17 @@ class LocalLog:
         self._scheduler = scheduler
 
     def append(self, buffer: bytearray | memoryview, batches: Sequence[RecordBatch]) -> None:
-        """Write `batches`, stamped with offsets from the end on. Raises OSError; then nothing of them stays.
+        """Write `batches`, stamped with offsets from the end on. Raises OSError.
 
-        The caller publishes the new end; nobody reads beyond the old one until then.
+        The caller publishes the new end, or undoes this; nobody reads beyond the old one until then.
         """
-        first_offset, segment, end_position = self.end
-        try:
-            segment.append(buffer, batches, first_offset)
-        except OSError:
-            segment.undo_append(end_position)
-            raise
+        first_offset, segment, _ = self.end
+        segment.append(buffer, batches, first_offset)
+
+    def undo_append(self) -> None:
+        """Drop what was written beyond the end, whole or in part."""
+        _, segment, end_position = self.end
+        segment.undo_append(end_position)
 
     def publish(self, next_offset: int) -> None:
         """Let what was appended be read: up to `next_offset`."""

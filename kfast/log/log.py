@@ -143,25 +143,39 @@ class Log(LogReader):
             if leader_epoch != self.leader_epochs.latest:
                 self.leader_epochs.assign(leader_epoch, first_offset)
             local.append(buffer, batches)
+            if admission is not None:
+                self._note_producers(buffer, batches, admission)
         except OSError as error:
-            records = local.end[1].records
+            records, position = local.end[1].records, local.end[2]
+            local.undo_append()
             raise KafkaStorageError(
-                f"{records.path}: writing {len(buffer)} bytes at position {records.size_bytes}: {error.strerror}"
+                f"{records.path}: writing {len(buffer)} bytes at position {position}: {error.strerror}"
             ) from error
-        if admission is not None:
-            self._note_producers(buffer, batches, admission)
         local.publish(next_offset)  # last: what is stable is known by now
         return next_offset
 
     def _note_producers(self, buffer: bytearray | memoryview, batches: list[RecordBatch], admission: Admission) -> None:
+        """Take over what was written; a marker that aborts goes into the transaction index. Raises OSError."""
         self._producers.apply(admission)
         position = 0
         for batch in batches:
             if batch.is_control:
-                aborted = self._producers.replay(RecordBatch(buffer, position))  # again, with its offset
-                if aborted is not None:
-                    self._local.segments.active.transaction_index.append(aborted)
+                self._note_marker(RecordBatch(buffer, position))  # read again, with its offset
             position += batch.size_bytes
+
+    def _note_marker(self, batch: RecordBatch) -> None:
+        aborted = self._producers.replay(batch)
+        if aborted is not None:
+            try:
+                self._local.segments.active.transaction_index.append(aborted)
+            except OSError:
+                self._reload_producers()
+                raise
+
+    def _reload_producers(self) -> None:
+        """As they were at the end of the log, where what followed has been dropped."""
+        loader = ProducerLoader(self._local.snapshots, self._clock, self.config.producer_id_expiration_ms)
+        self._producers = loader.load(self.segments, self._local.end[0])
 
     def roll(self) -> None:
         """Begin a new segment at the log end offset, unless the active one is still empty."""
@@ -228,7 +242,10 @@ class Log(LogReader):
     # Growing shorter
 
     def increment_log_start_offset(self, offset: int) -> None:
-        """Hide the records below `offset`; retention removes the segments that hold nothing else."""
+        """Hide the records below `offset`; retention removes the segments that hold nothing else.
+
+        Raises OffsetOutOfRangeError beyond the end, KafkaStorageError.
+        """
         with self._lock:
             self._ensure_open()
             if offset > self._local.end[0]:
@@ -238,7 +255,10 @@ class Log(LogReader):
     def _move_start_to(self, offset: int) -> None:
         if offset > self._log_start_offset:
             self._log_start_offset = offset
-            self.leader_epochs.truncate_from_start(offset)
+            try:
+                self.leader_epochs.truncate_from_start(offset)
+            except OSError as error:
+                raise KafkaStorageError(f"{self.directory.name}: writing its leader epochs: {error}") from error
 
     def delete_old_segments(self) -> int:
         """Delete the oldest segments that are past retention; return how many.
@@ -288,8 +308,7 @@ class Log(LogReader):
             end_offset = self._local.end[0]
             self._log_start_offset = min(self._log_start_offset, end_offset)
             self.leader_epochs.truncate_to(end_offset)
-            loader = ProducerLoader(self._local.snapshots, self._clock, self.config.producer_id_expiration_ms)
-            self._producers = loader.load(self.segments, end_offset)
+            self._reload_producers()
             if self.recovery_point > end_offset:
                 self._flusher.move_to(self._local.end)
 

@@ -123,8 +123,10 @@ class LogReader:
                 return found
         except FileNotFoundError:
             pass
+        except OSError as error:
+            raise KafkaStorageError(f"{self.directory.name}: reading failed: {error}") from error
         with self._lock:
             try:
                 return find(self._local.segments)
-            except FileNotFoundError as error:
-                raise KafkaStorageError(f"{self.directory.name}: {error.filename} is missing") from error
+            except OSError as error:
+                raise KafkaStorageError(f"{self.directory.name}: reading failed: {error}") from error

@@ -158,6 +158,7 @@ class LogSegment:
 
     def finish(self) -> None:
         """Write the last entry of the time index: what follows goes into another segment, or nothing follows."""
+        self.records.trim()
         self.time_index.load()
         self.time_index.maybe_append(*self.max_timestamp())
         self.offset_index.trim()
