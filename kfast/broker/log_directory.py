@@ -19,10 +19,11 @@ from kfast.broker.quorum import voters_of_state
 from kfast.errors import LogDirectoryError
 from kfast.log.checkpoints import META_PROPERTIES, MetaProperties
 from kfast.log.directory_lock import LOCK_FILE
+from kfast.log.names import CLUSTER_METADATA_DIRECTORY
 from kfast.log.names import partition_directory_name
 from kfast.record.metadata_records import random_uuid, uuid_to_text
 
-METADATA_DIRECTORY = "__cluster_metadata-0"
+METADATA_DIRECTORY = CLUSTER_METADATA_DIRECTORY
 
 _LAST_RESERVED_ID = 99  # DirectoryId.reserved: unassigned, lost, migrating, and room for more
 _ONE_NODE = "kfast has no replication, and opens only directories of a cluster of one"

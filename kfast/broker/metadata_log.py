@@ -29,6 +29,7 @@ from kfast.broker.topic_names import CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS
 from kfast.clock import Clock
 from kfast.errors import (
     FencedLeaderEpochError,
+    KafkaStorageError,
     TopicAlreadyExistsError,
     UnknownLeaderEpochError,
     UnknownTopicOrPartitionError,
@@ -188,7 +189,11 @@ class MetadataLog:
         self._partition(topic, partition)  # without the lock: peers ask for what there is not
         with self._lock:
             self._partition(topic, partition)
-            self._create_logs(self.image, topic)
+            try:
+                self._create_logs(self.image, topic)
+            except KafkaStorageError:
+                if self._logs.get(topic, partition) is None:
+                    raise
             log = self._logs.get(topic, partition)
             assert log is not None
             return log
@@ -247,11 +252,18 @@ class MetadataLog:
             self.image = image
 
     def _create_logs(self, image: MetadataImage, name: str) -> None:
+        """Open or make the logs of a topic. Raises KafkaStorageError for one that cannot be, once the others are."""
         topic = image.topics[name]
         config = self._config.topic_config(name, image.configs.get((TOPIC_RESOURCE, name), {}))
+        failure = None
         for number in topic.partitions:
             if self._logs.get(name, number) is None:
-                self._logs.create(name, number, topic.topic_id, config)
+                try:
+                    self._logs.create(name, number, topic.topic_id, config)
+                except KafkaStorageError as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _update_log_configs(self, topic: str) -> None:
         config = self._config.topic_config(topic)
@@ -266,7 +278,10 @@ class MetadataLog:
         What a topic left that was being deleted when the broker was killed goes now.
         """
         for name in self.image.topics:
-            self._create_logs(self.image, name)
+            try:
+                self._create_logs(self.image, name)
+            except KafkaStorageError as error:
+                logger.error("offline until its disk works: %s", error)
         for directory in self._logs.partition_directories():
             parsed = parse_partition_directory(directory)
             if parsed is None or parsed[0] == CLUSTER_METADATA_TOPIC:

@@ -35,6 +35,7 @@ from kfast.log.file_pool import FilePool
 from kfast.log.log import Log
 from kfast.log.log_cleaner import CleanerConfig, LogCleaner
 from kfast.log.names import (
+    CLUSTER_METADATA_DIRECTORY,
     delete_directory_name,
     is_delete_directory,
     parse_partition_directory,
@@ -83,6 +84,7 @@ class LogManager:
         self._logs: dict[TopicPartition, Log] = {}
         self._tasks: list[Task] = []
         self._has_begun = False
+        self._has_failed = False  # to open some log, which may have got half way
         self._is_shut_down = False
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -140,6 +142,7 @@ class LogManager:
                 try:
                     log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
                 except OSError as error:
+                    self._has_failed = True
                     name = partition_directory_name(topic, partition)
                     raise KafkaStorageError(f"{name} cannot be opened in {self.directory}: {error}") from error
             return log
@@ -310,8 +313,10 @@ class LogManager:
 
     def _knows_all(self) -> bool:
         """Whether no partition lies here that was not closed just now, or left as a clean stop had left it."""
-        opened = {partition_directory_name(*partition) for partition in self._logs}
-        return self._was_clean or opened.issuperset(self.partition_directories())
+        known = {partition_directory_name(*partition) for partition in self._logs} | {CLUSTER_METADATA_DIRECTORY}
+        if self._was_clean and not self._has_failed:
+            return True
+        return known.issuperset(self.partition_directories())
 
     def _ensure_running(self) -> None:
         if self._is_shut_down:

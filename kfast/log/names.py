@@ -32,6 +32,9 @@ STRAY_DIRECTORY_SUFFIX: Final = "-stray"
 PARTITION_METADATA: Final = "partition.metadata"
 LEADER_EPOCH_CHECKPOINT: Final = "leader-epoch-checkpoint"
 
+CLUSTER_METADATA_DIRECTORY: Final = "__cluster_metadata-0"
+"""Of the log that says which partitions there are: not one of them, and always checked when it is opened."""
+
 MAX_NAME_SIZE: Final = 255
 """Bytes of the longest file name on common file systems."""
 

@@ -250,7 +250,7 @@ def test_a_stopped_kafkas_directory_opens_and_grows(tmp_path: Path, golden) -> N
                 partition = case["logdirs"]["log"]["partitions"][f"{name}-{number}"]
                 assert metadata._logs.get(name, number).log_end_offset == partition["end_offset"]
         metadata.create_topic("new", 1)
-    assert not (directory / ".kafka_cleanshutdown").exists()
+        assert not (directory / ".kafka_cleanshutdown").exists()
     with opened(directory) as metadata:
         assert set(metadata.topics) == {*case["topics"], "new"}
 

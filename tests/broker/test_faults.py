@@ -1,0 +1,46 @@
+"""A partition whose disk does not work is offline, by itself: the broker starts, and the others are served."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kfast.broker.broker import Broker
+from kfast.errors import KafkaStorageError
+from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
+from kfast.record.builder import RecordBatchBuilder
+
+
+def batch() -> bytearray:
+    builder = RecordBatchBuilder()
+    builder.append(b"key", b"value", 1)
+    return builder.build()
+
+
+def test_a_partition_that_cannot_be_opened_is_offline_and_the_others_work(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Broker(tmp_path) as broker:
+        broker.metadata.create_topic("orders", 3)
+        for number in range(3):
+            broker.log("orders", number).append(batch())
+    broken = tmp_path / "orders-1" / f"{0:020d}.log"
+    whole = broken.with_suffix(".whole")
+    broken.rename(whole)
+    broken.mkdir()  # what no permission can hide from root: a file that cannot be opened
+    with Broker(tmp_path) as broker:
+        assert "orders-1 cannot be opened" in caplog.text
+        for number in (0, 2):
+            assert broker.log("orders", number).append(batch()).first_offset == 1
+        with pytest.raises(KafkaStorageError, match="orders-1 cannot be opened"):
+            broker.log("orders", 1)
+        broker.metadata.create_topic("others", 1)
+        assert broker.log("others", 0).append(batch()).first_offset == 0
+    assert not (tmp_path / CLEAN_SHUTDOWN_FILE).exists()
+    shutil.rmtree(broken)
+    whole.rename(broken)
+    with Broker(tmp_path) as broker:
+        assert [broker.log("orders", number).log_end_offset for number in range(3)] == [2, 1, 2]
+    assert (tmp_path / CLEAN_SHUTDOWN_FILE).exists()
