@@ -19,8 +19,7 @@ from kfast.broker.quorum import voters_of_state
 from kfast.errors import LogDirectoryError
 from kfast.log.checkpoints import META_PROPERTIES, MetaProperties
 from kfast.log.directory_lock import LOCK_FILE
-from kfast.log.names import CLUSTER_METADATA_DIRECTORY
-from kfast.log.names import partition_directory_name
+from kfast.log.names import CLUSTER_METADATA_DIRECTORY, parse_partition_directory, partition_directory_name
 from kfast.record.metadata_records import random_uuid, uuid_to_text
 
 METADATA_DIRECTORY = CLUSTER_METADATA_DIRECTORY
@@ -66,9 +65,23 @@ def ensure_servable(
         raise LogDirectoryError(
             f"{directory}: nodes {list(voters)} vote on its metadata and this is node {node_id}: {_ONE_NODE}"
         )
+    if replayed.is_empty:
+        _ensure_no_partitions(directory)
     for topic in replayed.image.topics.values():
         for number, partition in topic.partitions.items():
             _ensure_here(directory, properties, partition_directory_name(topic.name, number), partition)
+
+
+def _ensure_no_partitions(directory: Path) -> None:
+    """Without metadata they would belong to nothing: Kafka puts them aside, and both would begin an empty cluster."""
+    names = sorted(
+        name for name in set(os.listdir(directory)) - {METADATA_DIRECTORY} if parse_partition_directory(name)
+    )
+    if names:
+        raise LogDirectoryError(
+            f"{directory} holds {len(names)} partitions ({names[0]}, ...) and no metadata log to say of which topics; "
+            f"Kafka's metadata.log.dir, or a backup, may have {METADATA_DIRECTORY}"
+        )
 
 
 def _ensure_here(directory: Path, properties: MetaProperties, name: str, partition: PartitionImage) -> None:
