@@ -139,7 +139,12 @@ def move_a_partition_to_another_directory(directory: Path) -> None:
     shutil.rmtree(directory / "bare-0")
 
 
+def lose_the_metadata_log(directory: Path) -> None:
+    shutil.rmtree(directory / "__cluster_metadata-0")
+
+
 REFUSED = {
+    lose_the_metadata_log: r"holds 6 partitions \(bare-0, ...\) and no metadata log",
     make_replicated: r"shared-0 has its replicas on nodes \[1, 2\] and this is node 1",
     make_dynamic_with_three: r"nodes \[1, 2, 3\] vote on its metadata and this is node 1",
     make_static_with_three: r"nodes \[1, 2, 3\] vote on its metadata and this is node 1",
