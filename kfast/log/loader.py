@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kfast.clock import Clock
@@ -18,10 +19,10 @@ from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
 from kfast.log.leader_epochs import LeaderEpochs
-from kfast.log.names import DELETED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, parse_file_name
-from kfast.log.passing_files import finish_swaps, remove_temporary_files
+from kfast.log.names import DELETED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX, parse_file_name
+from kfast.log.passing_files import tidy_up
 from kfast.log.producer_loader import ProducerLoader
-from kfast.log.producer_snapshot import ProducerSnapshots, snapshot_offsets
+from kfast.log.producer_snapshot import ProducerSnapshots
 from kfast.log.producer_state import ProducerStates
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
@@ -38,6 +39,7 @@ class LoadedLog:
     producers: ProducerStates
     leader_epochs: LeaderEpochs
     log_start_offset: int
+    end_offset: int
     flushed_offset: int
     """Up to where the recovery point was right."""
 
@@ -52,10 +54,11 @@ class LogLoader:
         self._file_pool = file_pool
         self._clock = clock
         os.makedirs(directory, exist_ok=True)
-        finish_swaps(directory, file_pool, remove_temporary_files(directory))
-        base_offsets = _find_segments(directory)
+        files = [(name, parsed) for name in tidy_up(directory, file_pool) if (parsed := parse_file_name(name))]
+        base_offsets = _find_segments(directory, files)
         self._segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]
-        self._snapshots = ProducerSnapshots(directory, base_offsets[0] if base_offsets else 0)
+        snapshot_offsets = [offset for _, (offset, suffix) in files if suffix == SNAPSHOT_SUFFIX]
+        self._snapshots = ProducerSnapshots(directory, snapshot_offsets, base_offsets[0] if base_offsets else 0)
         self._leader_epochs = LeaderEpochs(directory)
         self._producer_loader = ProducerLoader(self._snapshots, clock, config.producer_id_expiration_ms)
 
@@ -67,12 +70,17 @@ class LogLoader:
                 producers = self._load_clean()
             else:
                 recovery_point, producers = self._recover(recovery_point)
-            self._drop_all_below(log_start_offset)
+        end_offset = self._segments[-1].next_offset() if self._segments else log_start_offset
+        if self._segments and log_start_offset > end_offset:
+            logger.warning(
+                "%s: log start offset %d is beyond the end %d; all %d segments put aside",
+                *(self._directory, log_start_offset, end_offset, len(self._segments)),
+            )
+            self._put_aside(0)
         if not self._segments:
-            producers = ProducerStates()
-            self._snapshots.truncate_to(log_start_offset, log_start_offset)
+            producers, end_offset = ProducerStates(), log_start_offset
             self._segments = [LogSegment.create(self._directory, log_start_offset, self._file_pool, self._config)]
-        end_offset = self._segments[-1].next_offset()
+            self._snapshots.truncate_to(0, log_start_offset)
         self._snapshots.truncate_to(end_offset, self._segments[0].base_offset)
         self._snapshots.remove_stray([segment.base_offset for segment in self._segments])
         log_start_offset = max(log_start_offset, self._segments[0].base_offset)
@@ -84,18 +92,9 @@ class LogLoader:
             producers,
             self._leader_epochs,
             log_start_offset,
+            end_offset,
             min(recovery_point, end_offset),
         )
-
-    def _drop_all_below(self, log_start_offset: int) -> None:
-        """Where records that were deleted are missing at the end: the log starts anew where it was to start."""
-        end_offset = self._segments[-1].next_offset()
-        if log_start_offset > end_offset:
-            logger.warning(
-                "%s: log start offset %d is beyond the end %d; all %d segments put aside",
-                *(self._directory, log_start_offset, end_offset, len(self._segments)),
-            )
-            self._put_aside(0)
 
     # After an unclean stop
 
@@ -187,7 +186,7 @@ class LogLoader:
         end = last.position + last.size_bytes if last else 0
         if end < active.size_bytes:
             self._cut_after_clean_stop(active)
-        if not snapshot_offsets(self._directory):
+        if not len(self._snapshots):
             return ProducerStates()
         return self._producer_loader.load(self._segments, active.next_offset())
 
@@ -218,9 +217,8 @@ class LogLoader:
         return f"LogLoader({os.path.basename(self._directory)!r}, {len(self._segments)} segments)"
 
 
-def _find_segments(directory: str) -> list[int]:
+def _find_segments(directory: str, files: Sequence[tuple[str, tuple[int, str]]]) -> list[int]:
     """Return the base offsets of the .log files; index files without one are removed."""
-    files = [(name, parsed) for name in os.listdir(directory) if (parsed := parse_file_name(name))]
     base_offsets = {base_offset for _, (base_offset, suffix) in files if suffix == LOG_SUFFIX}
     for name, (base_offset, suffix) in files:
         if suffix in SEGMENT_SUFFIXES and base_offset not in base_offsets:

@@ -38,12 +38,13 @@ class LocalLog:
         scheduler: Scheduler | None,
         segments: LogSegments,
         snapshots: ProducerSnapshots,
+        end_offset: int,
     ) -> None:
         self.directory = directory
         self.segments = segments
         self.snapshots = snapshots
         active = segments.active
-        self.end: LogOffsetMetadata = (active.next_offset(), active, active.size_bytes)
+        self.end: LogOffsetMetadata = (end_offset, active, active.size_bytes)
         """Published by whoever appends, once all is known of what was written."""
         self._file_pool = file_pool
         self._scheduler = scheduler

@@ -85,7 +85,7 @@ class Log(LogReader):
         clock = clock or SystemClock()
         file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         loaded = LogLoader(path, config, file_pool, clock).load(recovery_point, log_start_offset, was_clean)
-        local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots)
+        local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots, loaded.end_offset)
         log = cls(local, config, clock, scheduler, loaded.log_start_offset, loaded.producers, loaded.leader_epochs)
         log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
         return log

@@ -10,6 +10,7 @@ A start after a crash removes or finishes them. Source: Kafka's LogLoader.
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
@@ -22,8 +23,19 @@ from kfast.log.names import (
     parse_file_name,
 )
 
+PASSING_SUFFIXES: Final = (DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX)
 
-def remove_temporary_files(directory: str) -> int | None:
+
+def tidy_up(directory: str, file_pool: FilePool) -> list[str]:
+    """Remove or finish what a crash has left of passing files; return the names of the files that are there then."""
+    names = os.listdir(directory)
+    if any(name.endswith(PASSING_SUFFIXES) for name in names):
+        _finish_swaps(directory, file_pool, _remove_temporary_files(directory))
+        names = os.listdir(directory)
+    return names
+
+
+def _remove_temporary_files(directory: str) -> int | None:
     """Remove files of deleted segments and unfinished compactions; return the lowest base offset of the latter."""
     cleaned = []
     for name in os.listdir(directory):
@@ -35,7 +47,7 @@ def remove_temporary_files(directory: str) -> int | None:
     return min(cleaned, default=None)
 
 
-def finish_swaps(directory: str, file_pool: FilePool, lowest_cleaned: int | None) -> None:
+def _finish_swaps(directory: str, file_pool: FilePool, lowest_cleaned: int | None) -> None:
     """Put finished .swap files into the place of the segments they were made from.
 
     Files are renamed to .swap from the last to the first: where a .cleaned file was left, the .swap files from its base

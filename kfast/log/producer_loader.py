@@ -34,7 +34,8 @@ class ProducerLoader:
         start_offset, states = found or (segments[0].base_offset, [])
         now_ms = self.clock.now_ms()
         producers = ProducerStates(state for state in states if not is_expired(state, now_ms, self.expiration_ms))
-        for segment in LogSegments(segments).since(start_offset):
+        later = LogSegments(segments).since(start_offset) if start_offset < up_to else ()
+        for segment in later:
             _replay(segment, start_offset, up_to, producers)
         return producers
 

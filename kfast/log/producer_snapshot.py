@@ -19,7 +19,7 @@ from typing import Final
 
 from kfast.errors import KfastError
 from kfast.log.checkpoints import fsync_file
-from kfast.log.names import DELETED_SUFFIX, SNAPSHOT_SUFFIX, file_path, parse_file_name
+from kfast.log.names import DELETED_SUFFIX, SNAPSHOT_SUFFIX, file_path
 from kfast.log.producer_state import BatchMetadata, ProducerState
 from kfast.record.checksum import crc32c
 
@@ -41,51 +41,62 @@ class CorruptSnapshotError(KfastError):
 class ProducerSnapshots:
     """The snapshots of one log, by their offsets. Guarded by the log's lock."""
 
-    __slots__ = ("_directory", "last_offset")
+    __slots__ = ("_directory", "_log_start_offset", "_offsets")
 
-    def __init__(self, directory: str, log_start_offset: int) -> None:
+    def __init__(self, directory: str, offsets: Iterable[int], log_start_offset: int) -> None:
         self._directory = directory
-        self.last_offset = max(snapshot_offsets(directory), default=log_start_offset)
+        self._offsets = sorted(offsets)
+        self._log_start_offset = log_start_offset
+
+    @property
+    def last_offset(self) -> int:
         """Of the newest one. Where the log starts nothing is known of producers, and none is needed."""
+        return self._offsets[-1] if self._offsets else self._log_start_offset
 
     def take(self, offset: int, states: Iterable[ProducerState]) -> None:
         """Write one of `offset`, the log's end, unless there is one or nothing was appended since. Raises OSError."""
         if offset > self.last_offset:
             write_snapshot(self._directory, offset, states)
-            self.last_offset = offset
+            self._offsets.append(offset)
 
     def last_before(self, first_offset: int, up_to: int) -> tuple[int, list[ProducerState]] | None:
         """The newest one from `first_offset` on and not after `up_to`; what cannot be read on the way is removed."""
-        for offset in reversed(snapshot_offsets(self._directory)):
+        for offset in reversed(self._offsets):
             if first_offset <= offset <= up_to:
                 try:
                     return offset, read_snapshot(self._path(offset))
+                except FileNotFoundError:
+                    self._offsets.remove(offset)
                 except CorruptSnapshotError as error:
                     logger.warning("%s; removed", error)
-                    os.unlink(self._path(offset))
+                    self._remove(offset)
         return None
 
     def truncate_to(self, offset: int, log_start_offset: int) -> None:
         """Remove those beyond `offset`, which would be wrong once the log gets there again."""
-        for other in snapshot_offsets(self._directory):
-            if other > offset:
-                os.unlink(self._path(other))
-        self.last_offset = max(snapshot_offsets(self._directory), default=log_start_offset)
+        self._log_start_offset = log_start_offset
+        for other in [other for other in self._offsets if other > offset]:
+            self._remove(other)
 
     def remove_stray(self, base_offsets: Collection[int]) -> None:
         """Keep those of segments' base offsets, to recover these from, and the last one, if it is of the log's end."""
-        last_base_offset = max(base_offsets)
-        for offset in snapshot_offsets(self._directory):
-            is_last = offset == self.last_offset and offset > last_base_offset
-            if offset not in base_offsets and not is_last:
-                os.unlink(self._path(offset))
+        last_base_offset, last_offset = max(base_offsets), self.last_offset
+        for offset in [offset for offset in self._offsets if offset not in base_offsets]:
+            if offset != last_offset or offset < last_base_offset:
+                self._remove(offset)
 
     def put_aside(self, offset: int) -> Callable[[], None]:
         """Rename the one of a segment that is deleted; return what removes it for good."""
         path = self._path(offset)
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(path, path + DELETED_SUFFIX)
+        if offset in self._offsets:
+            self._offsets.remove(offset)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, path + DELETED_SUFFIX)
         return lambda: _unlink(path + DELETED_SUFFIX)
+
+    def _remove(self, offset: int) -> None:
+        self._offsets.remove(offset)
+        _unlink(self._path(offset))
 
     def flush(self) -> None:
         """Return when the newest one is on the disk: a clean stop vouches for it."""
@@ -95,8 +106,11 @@ class ProducerSnapshots:
     def _path(self, offset: int) -> str:
         return file_path(self._directory, offset, SNAPSHOT_SUFFIX)
 
+    def __len__(self) -> int:
+        return len(self._offsets)
+
     def __repr__(self) -> str:
-        return f"ProducerSnapshots({', '.join(map(str, snapshot_offsets(self._directory)))})"
+        return f"ProducerSnapshots({', '.join(map(str, self._offsets))})"
 
 
 def _unlink(path: str) -> None:
@@ -165,9 +179,3 @@ def _state(
     batches = (BatchMetadata(last_sequence, last_offset, offset_delta, timestamp_ms),) if last_offset >= 0 else ()
     first_offset = None if transaction_first_offset == _NONE else transaction_first_offset
     return ProducerState(producer_id, producer_epoch, coordinator_epoch, timestamp_ms, first_offset, batches)
-
-
-def snapshot_offsets(directory: str) -> list[int]:
-    """Offsets of the snapshots there are, in order."""
-    parsed = [parse_file_name(name) for name in os.listdir(directory)]
-    return sorted(found[0] for found in parsed if found and found[1] == SNAPSHOT_SUFFIX)

@@ -2,10 +2,10 @@ import pytest
 
 from kfast.log.producer_snapshot import (
     CorruptSnapshotError,
+    ProducerSnapshots,
     decode_snapshot,
     encode_snapshot,
     read_snapshot,
-    snapshot_offsets,
     write_snapshot,
 )
 from kfast.log.producer_state import BatchMetadata, ProducerState
@@ -20,7 +20,43 @@ def test_what_is_written_is_read_back(tmp_path):
     path = write_snapshot(str(tmp_path), 100, STATES)
     assert path == str(tmp_path / "00000000000000000100.snapshot")
     assert read_snapshot(path) == STATES
-    assert snapshot_offsets(str(tmp_path)) == [100]
+
+
+def offsets(directory):
+    return sorted(int(path.stem) for path in directory.glob("*.snapshot"))
+
+
+def test_one_is_taken_where_something_was_appended_since(tmp_path):
+    snapshots = ProducerSnapshots(str(tmp_path), [], 5)
+    for offset in (5, 10, 10, 20):
+        snapshots.take(offset, STATES)
+    assert offsets(tmp_path) == [10, 20]
+    assert snapshots.last_offset == 20
+    assert snapshots.last_before(0, 19) == (10, STATES)
+    assert snapshots.last_before(11, 19) is None
+    snapshots.truncate_to(15, 5)
+    assert (offsets(tmp_path), snapshots.last_offset) == ([10], 10)
+
+
+def test_one_that_cannot_be_believed_is_removed_and_an_older_one_taken(tmp_path, caplog):
+    snapshots = ProducerSnapshots(str(tmp_path), [], 0)
+    for offset in (10, 20, 30):
+        snapshots.take(offset, STATES)
+    (tmp_path / f"{30:020d}.snapshot").write_bytes(b"junk")
+    (tmp_path / f"{20:020d}.snapshot").unlink()
+    assert snapshots.last_before(0, 99) == (10, STATES)
+    assert offsets(tmp_path) == [10]
+    assert "4 bytes; its head alone has 10; removed" in caplog.text
+
+
+def test_of_those_that_belong_to_no_segment_the_one_of_the_end_stays(tmp_path):
+    for end_offset, kept in ((40, [10, 30, 40]), (25, [10, 30])):
+        for offset in (10, 20, 30, end_offset):
+            write_snapshot(str(tmp_path), offset, [])
+        snapshots = ProducerSnapshots(str(tmp_path), offsets(tmp_path), 0)
+        snapshots.remove_stray([10, 30])
+        assert offsets(tmp_path) == kept
+        snapshots.truncate_to(0, 0)
 
 
 def test_without_producers_it_has_ten_bytes():
