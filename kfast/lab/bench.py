@@ -15,6 +15,7 @@ from kfast.child_process import Json
 from kfast.lab import copy_cost, copy_findings, io_findings, log_experiment, plans, results
 from kfast.lab.conditions import condition_lines
 from kfast.lab.copy_cost import COPY_COST
+from kfast.lab.engine_paces import RECORD_SIZE, SEGMENT_SIZE, EnginePaces, measure_paces
 from kfast.lab.experiment import Options, block_count
 from kfast.lab.experiment_findings import arm_table, cell, head_lines, table_lines
 from kfast.lab.experiment_result import ExperimentResult
@@ -40,6 +41,7 @@ class LogResult:
     """The runs of the log experiment, which are a list, with what the other experiments' results hold as well."""
 
     runs: Sequence[LogRun]
+    paces: EnginePaces
     provenance: Provenance
     sync_policy: str
     is_smoke: bool
@@ -61,12 +63,13 @@ def bench_io(blocks: int | None, is_smoke: bool, progress: Progress | None = Non
 
 
 def bench_log(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> LogResult:
-    """`Log.append` beside a loop of CRC-32C and pwrite; and an A/A pair."""
+    """`Log.append` beside a loop of CRC-32C and pwrite; and an A/A pair. Then what the log does seldom, once each."""
     run_size = SMOKE_SIZE if is_smoke else log_experiment.RUN_SIZE
     found = provenance(lab_parent(), TouchedMemory(run_size))
     count = block_count(Options(is_smoke, blocks), log_experiment.BLOCK_COUNT)
     runs = run_log_experiment(block_count=count, run_size=run_size, progress=progress)
-    return LogResult(runs, found, log_experiment.SYNC_POLICY, is_smoke)
+    paces = measure_paces(SMOKE_SIZE / SEGMENT_SIZE if is_smoke else 1.0)
+    return LogResult(runs, paces, found, log_experiment.SYNC_POLICY, is_smoke)
 
 
 def copy_lines(result: ExperimentResult) -> list[str]:
@@ -112,14 +115,14 @@ def log_lines(result: LogResult) -> list[str]:
     blocks = len({run.block for run in result.runs})
     head = ["batch", "Log.append GB/s", "bare loop GB/s", "share of bare", "A/A resolution", "limit"]
     summaries = summarize(result.runs)
-    sentences = [SMOKE] if result.is_smoke else [_log_sentence(summary) for summary in summaries]
+    sentences = [*map(_log_sentence, summaries), *_pace_sentences(result.paces)]
     return [
         *_conditions(result.provenance, blocks, (), result.is_smoke),
         f"Batches that are in memory already, appended to a new file. Sync policy: {result.sync_policy}.",
         "",
         *table_lines([head, *(_log_row(result.runs, summary) for summary in summaries)]),
         "",
-        *sentences,
+        *([SMOKE] if result.is_smoke else sentences),
     ]
 
 
@@ -156,6 +159,20 @@ def _log_sentence(summary: LogSummary) -> str:
         f"the loop's {number(summary.bare_cpu_us_a_batch)}. "
         f"The bare loop run twice differed by up to {summary.aa_resolution:.2f} times."
     )
+
+
+def _pace_sentences(paces: EnginePaces) -> list[str]:
+    return [
+        f"A random offset in a segment of {size_text(paces.segment_size)} was found in {number(paces.lookup_us)} "
+        "microseconds.",
+        *(
+            f"Recovery checked batches of {size_text(pace.batch_size)} at {number(pace.bytes_per_s / 1e6)} MB/s; a "
+            f"bare loop of pread and CRC-32C went at {number(pace.bare_bytes_per_s / 1e6)} MB/s."
+            for pace in paces.recoveries
+        ),
+        f"Compaction went through records of {size_text(RECORD_SIZE)} at "
+        f"{number(paces.compaction_bytes_per_s / 1e6)} MB/s, half of them kept.",
+    ]
 
 
 def _sentences(sentences: Sequence[str | Unavailable]) -> list[str]:

@@ -91,8 +91,8 @@ class Cleaner:
         return offset_map
 
     def _dirty_batches(self, what: Cleanable) -> Iterator[RecordBatch]:
-        ends = [segment.base_offset for segment in what.segments[1:]]
-        for segment, end in itertools.zip_longest(what.segments, ends, fillvalue=what.first_uncleanable_offset):
+        ends = [*(segment.base_offset for segment in what.segments[1:]), what.first_uncleanable_offset]
+        for segment, end in zip(what.segments, ends, strict=False):
             if end > what.first_dirty_offset:
                 for _, batch in segment.records.batches(segment.position_before(what.first_dirty_offset)):
                     self._throttle(batch.size_bytes)
