@@ -16,21 +16,12 @@ from typing import Final
 from kfast.errors import CorruptRecordError
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
-from kfast.log.file_records import FileRecords
 from kfast.log.index import CorruptIndexError
 from kfast.log.leader_epochs import LeaderEpochs
-from kfast.log.names import (
-    LOG_SUFFIX,
-    OFFSET_INDEX_SUFFIX,
-    TIME_INDEX_SUFFIX,
-    TRANSACTION_INDEX_SUFFIX,
-    file_path,
-)
-from kfast.log.offset_index import OffsetIndex
+from kfast.log.names import LOG_SUFFIX, file_path
 from kfast.log.producer_state import ProducerStates
 from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampOffset
-from kfast.log.time_index import TimeIndex
-from kfast.log.transaction_index import TransactionIndex
+from kfast.log.segment_files import SegmentFiles
 from kfast.record.batch import RecordBatch
 from kfast.record.layout import NO_TIMESTAMP
 
@@ -43,8 +34,7 @@ class LogSegment:
 
     __slots__ = (
         "_bytes_since_last_index_entry",
-        "_directory",
-        "_file_pool",
+        "_files",
         "_first_timestamp_ms",
         "_max_timestamp",
         "base_offset",
@@ -61,17 +51,11 @@ class LogSegment:
         """Take the files as they are; `create` makes them, `load` and `recover` bring the indexes up to them."""
         self.base_offset = base_offset
         self.index_interval_bytes = config.index_interval_bytes
-        self._directory = directory
-        self._file_pool = file_pool
-
-        def path_of(suffix: str) -> str:
-            return file_path(directory, base_offset, suffix) + passing_suffix
-
-        index_bytes = config.segment_index_bytes
-        self.records = FileRecords(path_of(LOG_SUFFIX), file_pool, os.stat(path_of(LOG_SUFFIX)).st_size)
-        self.offset_index = OffsetIndex(path_of(OFFSET_INDEX_SUFFIX), base_offset, index_bytes, file_pool)
-        self.time_index = TimeIndex(path_of(TIME_INDEX_SUFFIX), base_offset, index_bytes, file_pool)
-        self.transaction_index = TransactionIndex(path_of(TRANSACTION_INDEX_SUFFIX), file_pool)
+        self._files = files = SegmentFiles.of(directory, base_offset, file_pool, config, passing_suffix)
+        self.records = files.records
+        self.offset_index = files.offset_index
+        self.time_index = files.time_index
+        self.transaction_index = files.transaction_index
         self._bytes_since_last_index_entry = 0
         self._max_timestamp: TimestampOffset | None = None
         self._first_timestamp_ms: int | None = None
@@ -80,16 +64,18 @@ class LogSegment:
     def create(
         cls, directory: str, base_offset: int, file_pool: FilePool, config: LogConfig, passing_suffix: str = ""
     ) -> LogSegment:
-        """Make the three files, empty; none of them where that raises OSError.
+        """Make the files, empty whatever a failure left under their names; none of them where that raises OSError.
 
         A .log left behind would be the active segment at the next start, and hide what went into the one before it.
         """
         path = file_path(directory, base_offset, LOG_SUFFIX) + passing_suffix
-        file_pool.create(path)
+        file = file_pool.create(path)
         try:
+            os.ftruncate(file.fd, 0)
             segment = cls(directory, base_offset, file_pool, config, passing_suffix)
             segment.offset_index.reset()
             segment.time_index.reset()
+            segment.transaction_index.reset()
         except OSError:
             os.unlink(path)
             file_pool.discard(path)
@@ -343,35 +329,19 @@ class LogSegment:
         self._max_timestamp = self._max_timestamp_before(position)
         self._bytes_since_last_index_entry = position - self.offset_index.last_entry().position
 
+    # Its files
+
     def rename(self, passing_suffix: str) -> None:
         """Give the files a passing suffix, or "" for none; readers find them under the new names from then on."""
-        for suffix, file in self._files().items():
-            path = file_path(self._directory, self.base_offset, suffix) + passing_suffix
-            with contextlib.suppress(FileNotFoundError):  # a transaction index need not be there
-                os.replace(file.path, path)
-            self._file_pool.discard(file.path)
-            self._file_pool.discard(path)
-            file.path = path
+        self._files.rename(passing_suffix)
 
     def unlink(self) -> None:
         """Remove the files. Slices in flight keep the bytes alive until they are sent."""
-        for file in self._files().values():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file.path)
-        self.forget_files()
+        self._files.unlink()
 
     def forget_files(self) -> None:
         """Keep none of them open any longer than a slice in flight needs."""
-        for file in self._files().values():
-            self._file_pool.discard(file.path)
-
-    def _files(self) -> dict[str, FileRecords | OffsetIndex | TimeIndex | TransactionIndex]:
-        return {
-            LOG_SUFFIX: self.records,
-            OFFSET_INDEX_SUFFIX: self.offset_index,
-            TIME_INDEX_SUFFIX: self.time_index,
-            TRANSACTION_INDEX_SUFFIX: self.transaction_index,
-        }
+        self._files.forget()
 
     def __repr__(self) -> str:
         return f"LogSegment(base_offset={self.base_offset}, {self.size_bytes} bytes)"
