@@ -157,7 +157,10 @@ def _entries(path: Path, options: _Options) -> Iterator[Entry] | None:
 
 
 def _readable(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """What a running broker removes while it is being read was no part of the log any more."""
     try:
         yield from entries
+    except FileNotFoundError:
+        return
     except OSError as error:
         yield error_entry(path, None, error.strerror or str(error))

@@ -37,6 +37,7 @@ class Summary:
 
     def begin_segment(self, path: Path, base_offset: int) -> Iterator[Entry]:
         """Count a segment; segments come in order of their base offsets, and may not overlap."""
+        size_bytes = path.stat().st_size
         if self._next_offset is not None and base_offset < self._next_offset:
             reason = f"the segment begins at offset {base_offset}, and the one before it ends at {self._next_offset}"
             yield error_entry(path, 0, reason)
@@ -44,7 +45,7 @@ class Summary:
             self.partitions, self._first_offset = 1, base_offset
         self._next_offset = base_offset
         self.segments += 1
-        self.size_bytes += path.stat().st_size
+        self.size_bytes += size_bytes
 
     def add(self, inner: Summary) -> None:
         """Count what a directory in this one came to."""

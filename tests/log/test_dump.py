@@ -342,6 +342,19 @@ def test_a_directory_that_cannot_be_read_is_named(
     assert (entries[-1]["errors"], entries[-1]["batches"]) == (1, 1)
 
 
+def test_what_a_broker_removes_meanwhile_is_passed_over(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=300)
+    for _ in range(3):
+        log.append(make_batch(1))
+    entries = dump([log.directory])
+    next(entries)
+    removed = Path(log.segments[1].records.path)
+    removed.unlink()
+    found = list(entries)
+    assert not [entry for entry in found if is_invalid(entry) and entry["file"] == str(removed)]
+    assert found[-1]["batches"] == 2
+
+
 def test_where_indexes_alone_are_asked_for_a_log_is_passed_over(open_log: Any, make_batch: Any) -> None:
     log = open_log()
     log.append(make_batch(1))
