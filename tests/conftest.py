@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import struct
 import tarfile
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 import kfast
+from kfast.record.record import Record
 
 
 class Golden:
@@ -58,3 +62,23 @@ def kafka_libs() -> Path:
     if not list(libs.glob("kafka_*.jar")):
         pytest.skip(f"{libs} holds no jars of Apache Kafka 4.1; .ci/run fetches them, KFAST_KAFKA_LIBS names others")
     return libs
+
+
+@pytest.fixture
+def digest() -> Callable[[Iterable[Record]], list[Any]]:
+    """`digest(records)` is [count, sha256], as data/golden/README.md says."""
+
+    def blob(data: Any) -> bytes:
+        return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + bytes(data)
+
+    def digest_of(records: Iterable[Record]) -> list[Any]:
+        sha, count = hashlib.sha256(), 0
+        for record in records:
+            sha.update(struct.pack(">qq", record.offset, record.timestamp_ms) + blob(record.key) + blob(record.value))
+            sha.update(struct.pack(">i", len(record.headers)))
+            for name, value in record.headers:
+                sha.update(blob(name.encode()) + blob(value))
+            count += 1
+        return [count, sha.hexdigest()]
+
+    return digest_of

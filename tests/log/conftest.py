@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.log import Log
 from kfast.record.builder import RecordBatchBuilder
-from kfast.record.record import Record
 from kfast.scheduler import Scheduler
 
 NOW_MS = 1_700_000_000_000
@@ -76,23 +73,3 @@ def open_log(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> Iterat
     for log in logs:
         if log.directory.exists():
             log.close()
-
-
-@pytest.fixture
-def digest() -> Callable[[Iterable[Record]], list[Any]]:
-    """`digest(records)` is [count, sha256], as data/golden/README.md says."""
-
-    def blob(data: Any) -> bytes:
-        return struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + bytes(data)
-
-    def digest_of(records: Iterable[Record]) -> list[Any]:
-        sha, count = hashlib.sha256(), 0
-        for record in records:
-            sha.update(struct.pack(">qq", record.offset, record.timestamp_ms) + blob(record.key) + blob(record.value))
-            sha.update(struct.pack(">i", len(record.headers)))
-            for name, value in record.headers:
-                sha.update(blob(name.encode()) + blob(value))
-            count += 1
-        return [count, sha.hexdigest()]
-
-    return digest_of
