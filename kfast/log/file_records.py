@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator
 from typing import Final
+from zlib import crc32
 
 from kfast.errors import CorruptRecordError
 from kfast.file_slice import FileSlice
@@ -23,6 +24,7 @@ from kfast.record.layout import (
     LAST_OFFSET_DELTA_POSITION,
     LENGTH_POSITION,
     LOG_OVERHEAD,
+    MAGIC_POSITION,
     MAX_TIMESTAMP_POSITION,
 )
 
@@ -41,6 +43,9 @@ _PLACE: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi
 
 _unpack_header = _HEADER.unpack_from
 _unpack_place = _PLACE.unpack_from
+
+# Of a message of version 0 or 1: size, checksum, magic.
+_OLD_HEAD: Final = struct.Struct(">8xiIb")
 
 
 class FileRecords:
@@ -102,6 +107,16 @@ class FileRecords:
     def holds_entry(self, offset: int, position: int) -> bool:
         """Whether a batch at `position` ends at `offset`, as an index entry says."""
         return _ends_at(self.read(position, HEADER_SIZE), offset)
+
+    def holds_old_message(self, position: int) -> bool:
+        """Whether an undamaged message of version 0 or 1 lies at `position`, by its own CRC-32."""
+        head = self.read(position, _OLD_HEAD.size)
+        if len(head) < _OLD_HEAD.size:
+            return False
+        size, crc, magic = _OLD_HEAD.unpack(head)
+        if magic not in (0, 1) or not 0 < size <= self.size_bytes - position - LOG_OVERHEAD:
+            return False
+        return crc32(self.read(position + MAGIC_POSITION, size - MAGIC_POSITION + LOG_OVERHEAD)) == crc
 
     def headers(self, position: int = 0, end: int | None = None) -> Iterator[BatchPosition]:
         """Yield the place, offsets and largest timestamp of each whole batch from `position` on, reading headers only.

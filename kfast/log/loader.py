@@ -1,6 +1,6 @@
 """Opening a log: tidy up what was going on when it was last closed, check what may be damaged, and say what was lost.
 
-After an unclean stop every batch from the recovery point on is checked (size, magic, CRC) and its index entries are
+After an unclean stop every batch from the recovery point on is checked (size, CRC) and its index entries are
 made anew; at the first bad byte the log ends. What comes after it is put aside as `.deleted` and named in the log.
 After a clean stop, and below the recovery point, only the end of the last segment is looked at.
 What the log knows of its producers comes from their last snapshot and the batches after it.

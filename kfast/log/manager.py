@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from kfast.clock import Clock
-from kfast.errors import KafkaStorageError, LogDirectoryError
+from kfast.errors import KafkaStorageError, LogDirectoryError, UnsupportedVersionError
 from kfast.log.checkpoints import (
     CLEAN_SHUTDOWN_FILE,
     LOG_START_OFFSET_CHECKPOINT,
@@ -141,7 +141,7 @@ class LogManager:
                 self._begin()
                 try:
                     log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
-                except OSError as error:
+                except (OSError, UnsupportedVersionError) as error:
                     self._has_failed = True
                     name = partition_directory_name(topic, partition)
                     raise KafkaStorageError(f"{name} cannot be opened in {self.directory}: {error}") from error

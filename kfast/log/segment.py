@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from kfast.errors import CorruptRecordError
+from kfast.errors import CorruptRecordError, UnsupportedVersionError
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
@@ -278,16 +278,17 @@ class LogSegment:
         self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
 
     def recover(self, producers: ProducerStates, leader_epochs: LeaderEpochs, from_position: int = 0) -> str | None:
-        """Check each batch's size, magic and CRC from `from_position` on, index it anew, cut at the first bad byte.
+        """Check each batch's size and CRC from `from_position` on, index it anew, cut at the first bad byte.
 
         What lies before `from_position` is believed, indexes included; `producers` and `leader_epochs` are as they were
-        there, and follow. Returns why the file was cut, or None.
+        there, and follow. Returns why the file was cut, or None. Raises UnsupportedVersionError for messages of old
+        versions, which are no damage; nothing is cut then.
         """
         self._start_indexes(from_position)
         end, reason = from_position, None
         try:
             for position, batch in self.records.batches(from_position):
-                batch.ensure_valid()
+                batch.ensure_undamaged()
                 last_offset = batch.last_offset
                 if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
                     raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
@@ -298,6 +299,10 @@ class LogSegment:
         except CorruptRecordError as error:
             reason = str(error)
         if end < self.size_bytes:
+            if self.records.holds_old_message(end):
+                raise UnsupportedVersionError(
+                    f"{self.records.path}: at position {end} begins a message of an old version"
+                )
             reason = reason or f"the batch is cut off after {self.size_bytes - end} bytes"
             self.records.truncate_to(end)
         self.finish()

@@ -186,13 +186,27 @@ class RecordBatch:
 
     def ensure_valid(self) -> None:
         """Raise CorruptRecordError, with numbers, unless the batch is whole, of version 2, and matches its CRC."""
+        self._ensure_whole()
+        if self.magic != MAGIC:
+            raise CorruptRecordError(f"batch at offset {self.base_offset} has magic {self.magic}; {MAGIC} is supported")
+        self._ensure_crc()
+
+    def ensure_undamaged(self) -> None:
+        """As `ensure_valid`, of what was appended once: its magic, which no checksum covers, is passed over.
+
+        Kafka passes over it too.
+        """
+        self._ensure_whole()
+        self._ensure_crc()
+
+    def _ensure_whole(self) -> None:
         available = len(self._source) - self._position
         if self.size_bytes > available:
             raise CorruptRecordError(
                 f"batch at offset {self.base_offset} says {self.size_bytes} bytes; {available} are there"
             )
-        if self.magic != MAGIC:
-            raise CorruptRecordError(f"batch at offset {self.base_offset} has magic {self.magic}; {MAGIC} is supported")
+
+    def _ensure_crc(self) -> None:
         computed = self.compute_crc()
         if computed != self.crc:
             raise CorruptRecordError(
