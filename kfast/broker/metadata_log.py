@@ -107,9 +107,9 @@ class MetadataLog:
         config.dynamic = metadata.configs
         config.note_static("node.id", str(properties.node_id))
         if replayed.has_open_transaction:
-            metadata._write(AbortTransactionRecord("its writer stopped before its end"))
+            metadata._append(AbortTransactionRecord("its writer stopped before its end"))
         if "metadata.version" not in replayed.image.features:
-            metadata.image = metadata._write(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
+            metadata.image = metadata._append(FeatureLevelRecord("metadata.version", _METADATA_VERSION)).build()
         metadata._open_partitions(replayed.removed_topic_ids)
         metadata._snapshots.run_if_due(log, metadata.image, metadata._epoch)
         return metadata
@@ -227,9 +227,13 @@ class MetadataLog:
         self._log.close()
 
     def _write(self, *records: MetadataRecord) -> MetadataDelta:
-        """Append records as one batch, and return them applied to the image. With the lock held."""
+        """Append records, on a log that has been cut down first if it was too long. With the lock held."""
+        self._snapshots.run_if_due(self._log, self.image, self._epoch)
+        return self._append(*records)
+
+    def _append(self, *records: MetadataRecord) -> MetadataDelta:
+        """Append records as one batch, and return them applied to the image."""
         if records:
-            self._snapshots.run_if_due(self._log, self.image, self._epoch)
             builder = RecordBatchBuilder()
             now_ms = self._clock.now_ms()
             for record in records:

@@ -13,7 +13,8 @@ from kfast.broker.metadata_replay import replay
 from kfast.broker.metadata_snapshots import snapshot_ids
 from kfast.clock import ManualClock
 from kfast.log.dump import dump, is_invalid
-from kfast.record.metadata_records import TOPIC_RESOURCE
+from kfast.record.builder import RecordBatchBuilder
+from kfast.record.metadata_records import TOPIC_RESOURCE, BeginTransactionRecord, encode
 
 SMALL = {"metadata.log.max.record.bytes.between.snapshots": "2000"}
 OFTEN = {"metadata.log.max.snapshot.interval.ms": "60000"}
@@ -96,6 +97,21 @@ def test_kafkas_log_goes_on_from_a_snapshot_of_ours(golden: Any, tmp_path: Path)
         written = broker.metadata.image
     assert snapshot_ids(directory / "__cluster_metadata-0") == [(71, 1)]
     assert replay(directory / "__cluster_metadata-0").image == written
+
+
+def test_none_is_taken_within_a_transaction_that_nobody_ended(tmp_path: Path) -> None:
+    """Kafka refuses an abort without a begin, which would then lie below the snapshot."""
+    metadata = tmp_path / "__cluster_metadata-0"
+    with Broker(tmp_path) as broker:
+        broker.metadata.create_topic("events", 1)
+        alter(broker, 40)
+    end_offset = replay(metadata).end_offset
+    builder = RecordBatchBuilder(end_offset, leader_epoch=1)
+    builder.append(None, encode(BeginTransactionRecord("cut short")), 0)
+    (log,) = metadata.glob("*.log")
+    log.write_bytes(log.read_bytes() + builder.build())
+    with Broker(tmp_path, config=SMALL):
+        assert snapshot_ids(metadata) == [(end_offset + 2, 1)]
 
 
 @pytest.mark.parametrize("left", ["all segments", "older snapshots", "an unfinished snapshot"])
