@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import fsync_directory
+from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
 
@@ -49,7 +50,7 @@ class Flusher:
         """Set the recovery point without a flush: what lay before or after it is gone."""
         self._flushed = flushed
 
-    def flush(self, segments: LogSegments, end: LogOffsetMetadata) -> None:
+    def flush(self, segments: LogSegments, end: LogOffsetMetadata, leader_epochs: LeaderEpochs) -> None:
         """Return when all before `end` is on the disk. Raises KafkaStorageError, and from then on again and again."""
         with self._flush_lock:
             if end[0] <= self._flushed[0]:
@@ -57,6 +58,7 @@ class Flusher:
             self.ensure_sound()
             try:
                 self._flush(segments, end[0])
+                leader_epochs.flush()
             except OSError as error:
                 if self._is_stopped:
                     return  # the files of a log that is being deleted may be gone

@@ -9,7 +9,6 @@ Source: Kafka's LeaderEpochFileCache and LeaderEpochCheckpointFile.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from bisect import bisect_right
@@ -37,11 +36,12 @@ class EpochEntry(NamedTuple):
 class LeaderEpochs:
     """The epochs of one log. Guarded by the log's lock; look-ups need none."""
 
-    __slots__ = ("_directory", "entries", "latest")
+    __slots__ = ("_directory", "_is_flushed", "entries", "latest")
 
     def __init__(self, directory: str) -> None:
         """Read the file, if there is one; one that cannot be read is left out, with a warning."""
         self._directory = directory
+        self._is_flushed = True
         self.entries: tuple[EpochEntry, ...] = ()
         self.latest = NO_EPOCH
         try:
@@ -91,17 +91,24 @@ class LeaderEpochs:
         return EpochEntry(entries[higher - 1].epoch if higher else epoch, entries[higher].start_offset)
 
     def flush(self) -> None:
-        """Return when the file, if there is one, is on the disk."""
-        with contextlib.suppress(FileNotFoundError):
+        """Return when the file is on the disk, if it has changed since the last time. Raises OSError."""
+        if self._is_flushed:
+            return
+        self._is_flushed = True  # first: it may change meanwhile
+        try:
             fsync_file(self._path)
+        except OSError:
+            self._is_flushed = False
+            raise
 
     def _replace(self, entries: list[EpochEntry]) -> None:
-        """Write the file first: where that fails nothing has changed. It gets to the disk with the log's last flush."""
+        """Write the file first: where that fails nothing has changed. It gets to the disk with the log's next flush."""
         lines = [_VERSION, str(len(entries)), *(f"{epoch} {start_offset}" for epoch, start_offset in entries)]
         temporary = self._path + ".tmp"
         with open(temporary, "w") as file:
             file.write("\n".join(lines) + "\n")
         os.replace(temporary, self._path)
+        self._is_flushed = False
         self._publish(tuple(entries))
 
     def _publish(self, entries: tuple[EpochEntry, ...]) -> None:

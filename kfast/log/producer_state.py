@@ -81,18 +81,17 @@ class ProducerState(NamedTuple):
                 f"producer {self.producer_id} writes with epoch {batch.producer_epoch}; "
                 f"its epoch is {self.producer_epoch} by now"
             )
+        expected = 0 if batch.producer_epoch > self.producer_epoch else next_sequence(self.last_sequence)
+        is_known = self.producer_epoch != NO_PRODUCER_EPOCH  # of one that was forgotten any sequence may come
+        if is_known and batch.base_sequence != expected:
+            raise OutOfOrderSequenceNumberError(
+                f"producer {self.producer_id} of epoch {batch.producer_epoch} sends sequence number "
+                f"{batch.base_sequence}; the next one is {expected}"
+            )
         if self.transaction_first_offset is not None and not batch.is_transactional:
             raise InvalidTxnStateError(
                 f"producer {self.producer_id} writes outside of its transaction, which is open since "
                 f"offset {self.transaction_first_offset}"
-            )
-        if self.producer_epoch == NO_PRODUCER_EPOCH:  # nothing is known of it any more, so any sequence may come
-            return
-        expected = 0 if batch.producer_epoch > self.producer_epoch else next_sequence(self.last_sequence)
-        if batch.base_sequence != expected:
-            raise OutOfOrderSequenceNumberError(
-                f"producer {self.producer_id} of epoch {batch.producer_epoch} sends sequence number "
-                f"{batch.base_sequence}; the next one is {expected}"
             )
 
     def after_batch(self, batch: RecordBatch, base_offset: int) -> ProducerState:
