@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from weakref import WeakSet
 
 from kfast.clock import Clock
 from kfast.errors import KfastError, LogDirectoryError
@@ -100,7 +101,7 @@ class LogCleaner:
         self._checkpoint = OffsetCheckpoint(Path(directory, CLEANER_OFFSET_CHECKPOINT))
         self._lock = threading.Lock()
         self._clean_offsets = self._read_checkpoint()
-        self._uncleanable: set[Log] = set()
+        self._uncleanable: WeakSet[Log] = WeakSet()
         self._is_stopped = False
 
     def _read_checkpoint(self) -> dict[TopicPartition, int]:
@@ -130,25 +131,19 @@ class LogCleaner:
 
     def clean_dirtiest(self) -> CleanReport | None:
         """Clean the log that needs it most; None where there is none. A log that cannot be cleaned is left alone."""
-        chosen = dirtiest(self._candidates().values())
-        if chosen is None:
-            return None
-        name = chosen.log.directory.name
-        try:
-            report = self._cleaner.clean(chosen)
-        except CleaningStoppedError:
-            return None
-        except (KfastError, OSError) as error:
-            if chosen.log in self._logs().values():  # else it was deleted meanwhile
-                logger.error("%s: cleaning failed and is not tried again: %s", name, error)
-            self._uncleanable.add(chosen.log)
-            return self.clean_dirtiest()
-        self._note(chosen.log, report.end_offset)
-        logger.info(
-            "%s: cleaned up to offset %d, %d bytes of %d left, in %d ms",
-            *(name, report.end_offset, report.bytes_after, report.bytes_before, report.elapsed_ms),
-        )
-        return report
+        while (chosen := dirtiest(self._candidates().values())) is not None:
+            try:
+                report = self._cleaner.clean(chosen)
+            except CleaningStoppedError:
+                return None
+            except (KfastError, OSError) as error:
+                if chosen.log in self._logs().values():  # else it was deleted meanwhile
+                    logger.error("%s: cleaning failed and is not tried again: %s", chosen.log.directory.name, error)
+                self._uncleanable.add(chosen.log)
+                continue
+            self._note(chosen.log, report)
+            return report
+        return None
 
     def _candidates(self) -> dict[TopicPartition, Cleanable]:
         now_ms = self._clock.now_ms()
@@ -160,11 +155,15 @@ class LogCleaner:
             if log.config.is_compacted and log not in self._uncleanable
         }
 
-    def _note(self, log: Log, end_offset: int) -> None:
-        """Write down that `log` is clean up to `end_offset`, unless it was deleted meanwhile."""
+    def _note(self, log: Log, report: CleanReport) -> None:
+        """Write down up to where `log` is clean, unless it was deleted meanwhile."""
+        logger.info(
+            "%s: cleaned up to offset %d, %d bytes of %d left, in %d ms",
+            *(log.directory.name, report.end_offset, report.bytes_after, report.bytes_before, report.elapsed_ms),
+        )
         partitions = [partition for partition, other in self._logs().items() if other is log]
         with self._lock:
-            self._clean_offsets.update(dict.fromkeys(partitions, end_offset))
+            self._clean_offsets.update(dict.fromkeys(partitions, report.end_offset))
             self._checkpoint.write(self._clean_offsets)
 
     def forget(self, partition: TopicPartition) -> None:
