@@ -11,6 +11,7 @@ takes the whole log directory offline then.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from kfast.log.checkpoints import fsync_directory
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
+
+logger = logging.getLogger(__name__)
 
 
 class Flusher:
@@ -58,7 +61,6 @@ class Flusher:
             self.ensure_sound()
             try:
                 self._flush(segments, end[0])
-                leader_epochs.flush()
             except OSError as error:
                 if self._is_stopped:
                     return  # the files of a log that is being deleted may be gone
@@ -66,6 +68,7 @@ class Flusher:
                     f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
                 )
                 raise self._failure from error
+            self._flush_epochs(leader_epochs)
             if self._flushed[0] < end[0]:  # unless retention was faster
                 self._flushed = end
 
@@ -86,6 +89,13 @@ class Flusher:
             if self._named_segments is None:
                 fsync_directory(os.path.dirname(self._directory))  # which holds the name of a new partition
             self._named_segments = segments
+
+    def _flush_epochs(self, leader_epochs: LeaderEpochs) -> None:
+        """Records are safe without them; a clean stop insists on them."""
+        try:
+            leader_epochs.flush()
+        except OSError as error:
+            logger.warning("%s: leader epochs: %s", self._directory, error)
 
     def schedule(self, flush: Callable[[], object], delay_ms: int) -> None:
         """Call `flush` after `delay_ms`, unless a call is waiting already. Without a scheduler nothing happens."""

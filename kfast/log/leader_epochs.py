@@ -36,12 +36,12 @@ class EpochEntry(NamedTuple):
 class LeaderEpochs:
     """The epochs of one log. Guarded by the log's lock; look-ups need none."""
 
-    __slots__ = ("_directory", "_is_flushed", "entries", "latest")
+    __slots__ = ("_directory", "_is_flushed", "_is_written", "entries", "latest")
 
     def __init__(self, directory: str) -> None:
         """Read the file, if there is one; one that cannot be read is left out, with a warning."""
         self._directory = directory
-        self._is_flushed = True
+        self._is_written = self._is_flushed = True
         self.entries: tuple[EpochEntry, ...] = ()
         self.latest = NO_EPOCH
         try:
@@ -52,19 +52,19 @@ class LeaderEpochs:
             logger.warning("%s; what it said is made anew from the batches that are checked", error)
 
     def assign(self, epoch: int, start_offset: int) -> None:
-        """Begin an epoch, unless it is the latest. What was said of later offsets or epochs goes. Raises OSError."""
+        """Begin an epoch, unless it is the latest. What was said of later offsets or epochs goes."""
         if epoch != self.latest or start_offset < self.entries[-1].start_offset:
             kept = [one for one in self.entries if one.epoch < epoch and one.start_offset < start_offset]
             self._replace([*kept, EpochEntry(epoch, start_offset)])
 
     def truncate_to(self, end_offset: int) -> None:
-        """Forget the epochs that begin at `end_offset` or after it. Raises OSError."""
+        """Forget the epochs that begin at `end_offset` or after it."""
         kept = [entry for entry in self.entries if entry.start_offset < end_offset]
         if len(kept) < len(self.entries):
             self._replace(kept)
 
     def truncate_from_start(self, start_offset: int) -> None:
-        """Forget the epochs that ended below `start_offset`; the one it lies in begins there now. Raises OSError."""
+        """Forget the epochs that ended below `start_offset`; the one it lies in begins there now."""
         kept = [entry for entry in self.entries if entry.start_offset > start_offset]
         gone = self.entries[: len(self.entries) - len(kept)]
         if gone and gone != (EpochEntry(gone[-1].epoch, start_offset),):
@@ -91,25 +91,34 @@ class LeaderEpochs:
         return EpochEntry(entries[higher - 1].epoch if higher else epoch, entries[higher].start_offset)
 
     def flush(self) -> None:
-        """Return when the file is on the disk, if it has changed since the last time. Raises OSError."""
-        if self._is_flushed:
-            return
-        self._is_flushed = True  # first: it may change meanwhile
-        try:
-            fsync_file(self._path)
-        except OSError:
-            self._is_flushed = False
-            raise
+        """Return when the file is on the disk, if anything has changed since the last time. Raises OSError."""
+        if not self._is_written:
+            self._write()
+        if not self._is_flushed:
+            self._is_flushed = True  # first: it may change meanwhile
+            try:
+                fsync_file(self._path)
+            except OSError:
+                self._is_flushed = False
+                raise
 
     def _replace(self, entries: list[EpochEntry]) -> None:
-        """Write the file first: where that fails nothing has changed. It gets to the disk with the log's next flush."""
+        """Where the file cannot be written now, `flush` tries again: a full disk must not hold up retention."""
+        self._publish(tuple(entries))
+        self._is_written = False
+        try:
+            self._write()
+        except OSError as error:
+            logger.warning("%s: %s", self._path, error)
+
+    def _write(self) -> None:
+        entries = self.entries
         lines = [_VERSION, str(len(entries)), *(f"{epoch} {start_offset}" for epoch, start_offset in entries)]
         temporary = self._path + ".tmp"
         with open(temporary, "w") as file:
             file.write("\n".join(lines) + "\n")
         os.replace(temporary, self._path)
-        self._is_flushed = False
-        self._publish(tuple(entries))
+        self._is_written, self._is_flushed = True, False
 
     def _publish(self, entries: tuple[EpochEntry, ...]) -> None:
         self.entries = entries

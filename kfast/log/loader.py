@@ -123,7 +123,10 @@ class LogLoader:
         segment = self._segments[number]
         size = segment.size_bytes
         reason = segment.recover(producers, self._leader_epochs, position)
-        self._snapshots.take(segment.next_offset(), producers)
+        try:
+            self._snapshots.take(segment.next_offset(), producers)
+        except OSError as error:  # a full disk can still be read from
+            logger.warning("%s: what is known of producers is not written down: %s", segment.records.path, error)
         producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
         if reason is None:
             return True

@@ -178,10 +178,13 @@ class Log(LogReader):
         self._producers = loader.load(self.segments, self._local.end[0])
 
     def roll(self) -> None:
-        """Begin a new segment at the log end offset, unless the active one is still empty."""
+        """Begin a new segment at the log end offset, unless the active one is empty. Raises KafkaStorageError."""
         with self._lock:
             self._ensure_open()
-            self._roll()
+            try:
+                self._roll()
+            except OSError as error:
+                raise KafkaStorageError(f"{self.directory.name}: a new segment cannot begin: {error}") from error
 
     def _roll(self) -> None:
         if self._local.segments.active.size_bytes == 0:
@@ -244,7 +247,7 @@ class Log(LogReader):
     def increment_log_start_offset(self, offset: int) -> None:
         """Hide the records below `offset`; retention removes the segments that hold nothing else.
 
-        Raises OffsetOutOfRangeError beyond the end, KafkaStorageError.
+        Raises OffsetOutOfRangeError beyond the end.
         """
         with self._lock:
             self._ensure_open()
@@ -255,10 +258,7 @@ class Log(LogReader):
     def _move_start_to(self, offset: int) -> None:
         if offset > self._log_start_offset:
             self._log_start_offset = offset
-            try:
-                self.leader_epochs.truncate_from_start(offset)
-            except OSError as error:
-                raise KafkaStorageError(f"{self.directory.name}: writing its leader epochs: {error}") from error
+            self.leader_epochs.truncate_from_start(offset)
 
     def delete_old_segments(self) -> int:
         """Delete the oldest segments that are past retention; return how many.
@@ -268,10 +268,10 @@ class Log(LogReader):
         with self._lock:
             self._ensure_open()
             doomed = deletable_segments(self.segments, self.config, self._clock.now_ms(), self._log_start_offset)
+            if len(doomed) == len(self.segments) and not self._can_roll():
+                doomed.pop()
             if not doomed:
                 return 0
-            if len(doomed) == len(self.segments):
-                self._roll()
             self._move_start_to(self.segments[len(doomed)].base_offset)  # first, so that no reader looks below it
             self._local.delete_first(len(doomed), self.config.file_delete_delay_ms)
             first = self._local.segments.first
@@ -280,6 +280,15 @@ class Log(LogReader):
         for segment, reason in doomed:
             logger.info("%s: segment %d deleted: %s", self.directory.name, segment.base_offset, reason)
         return len(doomed)
+
+    def _can_roll(self) -> bool:
+        """Begin a new segment, so that the active one can go; on a full disk only the others make room for it."""
+        try:
+            self._roll()
+        except OSError as error:
+            logger.warning("%s: a new segment cannot begin: %s", self.directory.name, error)
+            return False
+        return True
 
     def create_cleaned(self, base_offset: int) -> LogSegment:
         """Begin a segment that is to replace others, from the one with `base_offset` on. See `replace_segments`."""

@@ -119,10 +119,17 @@ def _unlink(path: str) -> None:
 
 
 def write_snapshot(directory: str, offset: int, states: Iterable[ProducerState]) -> str:
-    """Write the snapshot of `offset` and return its path. It gets to the disk when it is flushed. Raises OSError."""
+    """Write the snapshot of `offset` and return its path. It gets to the disk when it is flushed.
+
+    Raises OSError; then there is none.
+    """
     path = file_path(directory, offset, SNAPSHOT_SUFFIX)
-    with open(path, "wb") as file:
-        file.write(encode_snapshot(states))
+    try:
+        with open(path, "wb") as file:
+            file.write(encode_snapshot(states))
+    except OSError:
+        _unlink(path)
+        raise
     return path
 
 
