@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
@@ -86,26 +87,37 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-class Kafka:
-    """One node of Apache Kafka over `directory`, formatted if it is new; ready when the constructor returns."""
+@pytest.fixture(name="free_ports")
+def free_ports_fixture() -> Callable[[int], list[int]]:
+    """`free_ports(2)` are two ports nobody listens on."""
+    return free_ports
 
-    def __init__(self, java: Java, directory: Path, settings: Mapping[str, str]) -> None:
-        port, controller_port = free_ports(2)
+
+class Kafka:
+    """One node of Apache Kafka over `directory`; ready when the constructor returns."""
+
+    def __init__(self, java: Java, directory: Path, bootstrap_servers: str, properties: Path) -> None:
         self.directory = directory
-        self.bootstrap_servers = f"127.0.0.1:{port}"
+        self.bootstrap_servers = bootstrap_servers
         self._errors = directory.with_name(directory.name + ".kafka.err")
+        self._process = java.start("kafka.Kafka", properties, errors=self._errors)
+        self.wait_until_ready()
+
+    @classmethod
+    def formatted(cls, java: Java, directory: Path, settings: Mapping[str, str]) -> Self:
+        """By the settings of these tests, and `settings`; a directory that is new is formatted first."""
+        port, controller_port = free_ports(2)
         properties = directory.with_name(directory.name + ".properties")
         addresses = {
             "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://127.0.0.1:{controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             "log.dirs": str(directory),
         }
         properties.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | addresses | settings).items()))
         if not (directory / "meta.properties").exists():
             java.run("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAZg", "-c", properties)
-        self._process = java.start("kafka.Kafka", properties, errors=self._errors)
-        self.wait_until_ready()
+        return cls(java, directory, f"127.0.0.1:{port}", properties)
 
     def wait_until_ready(self) -> None:
         """Until it answers, and leads all partitions: its port is open a second before that."""
@@ -152,7 +164,7 @@ def _starting(java: Java) -> Iterator[StartKafka]:
 
     def start(directory: Path, **settings: str) -> Kafka:
         texts = {name.replace("_", "."): value for name, value in settings.items()}
-        started.append(Kafka(java, directory, texts))
+        started.append(Kafka.formatted(java, directory, texts))
         return started[-1]
 
     yield start
@@ -164,6 +176,20 @@ def _starting(java: Java) -> Iterator[StartKafka]:
 def start_kafka(java: Java) -> Iterator[StartKafka]:
     """`start_kafka(directory, log_cleaner_threads="1")`: dots in the names of settings are written as underscores."""
     yield from _starting(java)
+
+
+@pytest.fixture
+def start_kafka_by(java: Java) -> Iterator[StartKafka]:
+    """`start_kafka_by(directory, bootstrap_servers, properties)`: by a file of settings, as it is."""
+    started: list[Kafka] = []
+
+    def start(directory: Path, bootstrap_servers: str, properties: Path) -> Kafka:
+        started.append(Kafka(java, directory, bootstrap_servers, properties))
+        return started[-1]
+
+    yield start
+    for kafka in started:
+        kafka.kill()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from confluent_kafka import TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 import kfast
+from kfast.cli import main
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 GROUPS = ("readers", "größe-😀", "billing")
@@ -177,6 +178,34 @@ def test_each_finds_what_the_other_left(start_kafka: Any, tmp_path: Path, end: s
     with kafka_node(start_kafka, directory, end) as servers:
         assert contents(servers) == left
     assert left.ends["orders", 0] == (0, 3 * 50 * len(CODECS) + 11)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_kafka_starts_by_the_settings_that_graduate_prints(
+    start_kafka_by: Any, free_ports: Any, tmp_path: Path, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There and back again: kfast writes, Kafka takes over and writes more, kfast serves it all."""
+    directory, properties = tmp_path / "data", tmp_path / "server.properties"
+    with kfast_node(directory, end) as servers:
+        write(servers, 1)
+        left = contents(servers)
+    port, controller_port = free_ports(2)
+    arguments = ["graduate", str(directory), "--listen", f"127.0.0.1:{port}"]
+    arguments += ["--controller-listen", f"127.0.0.1:{controller_port}", "--config", "num.partitions=3"]
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    assert main(arguments) == 0
+    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
+    properties.write_text(capsys.readouterr().out)
+    kafka = start_kafka_by(directory, f"127.0.0.1:{port}", properties)
+    assert contents(kafka.bootstrap_servers) == left
+    write(kafka.bootstrap_servers, 2)
+    commit_a_transaction(kafka.bootstrap_servers)
+    left = contents(kafka.bootstrap_servers)
+    getattr(kafka, end)()
+    with kfast_node(directory, end) as servers:
+        assert contents(servers) == left
+        write(servers, 3)
+    assert main(arguments) == 0
 
 
 def commit_a_transaction(servers: str) -> None:
