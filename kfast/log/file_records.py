@@ -116,7 +116,7 @@ class FileRecords:
         size, crc, magic = _OLD_HEAD.unpack(head)
         if magic not in (0, 1) or not 0 < size <= self.size_bytes - position - LOG_OVERHEAD:
             return False
-        return crc32(self.read(position + MAGIC_POSITION, size - MAGIC_POSITION + LOG_OVERHEAD)) == crc
+        return bool(crc32(self.read(position + MAGIC_POSITION, size - MAGIC_POSITION + LOG_OVERHEAD)) == crc)
 
     def headers(self, position: int = 0, end: int | None = None) -> Iterator[BatchPosition]:
         """Yield the place, offsets and largest timestamp of each whole batch from `position` on, reading headers only.
