@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +66,7 @@ def _run_experiment(options: argparse.Namespace) -> int:
         raise ValueError(f"{experiment.name} measures processes of its own; it takes no --bootstrap-server")
     run = ExperimentRun(experiment, Options(options.smoke, options.blocks, options.bootstrap_server))
     say(f"{experiment.name} {experiment.title} {run.plan.run_count} runs, about {run.plan.estimated_text}.")
-    with ProgressMeter(f"kfast experiment {experiment.name}", sys.stderr) as progress:
+    with _sigterm_as_ctrl_c(), ProgressMeter(f"kfast experiment {experiment.name}", sys.stderr) as progress:
         kept = run_to_file(run, options.results, progress)
     if kept is None:
         say("Ended before the first block was complete: nothing is kept.")
@@ -73,6 +76,16 @@ def _run_experiment(options: argparse.Namespace) -> int:
         say(line)
     say(f"{len({one.block for one in result.runs})} of {run.plan.block_count} blocks are kept in {path}")
     return 0
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let kill(1) end a measurement as Ctrl-C does: blocks are kept, files and children go."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _add_bench(commands: Any) -> None:
@@ -116,7 +129,7 @@ def _bench(options: argparse.Namespace) -> int:
     from kfast.lab.progress import ProgressMeter
 
     run, lines = bench.EXPERIMENTS[options.experiment]
-    with ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
+    with _sigterm_as_ctrl_c(), ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
         result = run(options.blocks, options.smoke, progress)
     if options.json:
         print(json.dumps(bench.to_json(result)))
