@@ -85,7 +85,8 @@ def main_sentence(result: ExperimentResult) -> str:
 def headline(result: ExperimentResult) -> str:
     """The main finding, short enough for the title of a figure."""
     if no_finding(result):
-        return f"Smoke run, no finding ({result.block_count} blocks)" if result.is_smoke else "No block counts"
+        kind = "Smoke run" if result.is_smoke else "Too few blocks"
+        return f"{kind}, no finding ({result.block_count} blocks)"
     try:
         chunk, mode = chunk_effect(result), mode_effect(result)
     except ArmUnavailableError as error:

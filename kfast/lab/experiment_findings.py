@@ -12,16 +12,20 @@ from kfast.lab.conditions import condition_lines
 from kfast.lab.experiment import Comparison, Experiment, Measure
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import SMOKE, against, factor, number
+from kfast.lab.results import machine_name
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
+
+FINDING_BLOCK_COUNT = 10  # the bootstrap interval of a median of fewer holds the median clearly too seldom
 
 
 def no_finding(result: ExperimentResult) -> str:
     """Why nothing may be concluded; empty where something may."""
     if result.is_smoke:
         return SMOKE
-    if not result.block_count:
-        return f"All {len(result.dropped_blocks)} blocks lost too much processor time to other guests: no finding."
+    if result.block_count < FINDING_BLOCK_COUNT:
+        lost = f" and {dropped} lost too much processor time" if (dropped := len(result.dropped_blocks)) else ""
+        return f"{result.block_count} blocks count{lost}; it takes {FINDING_BLOCK_COUNT}: no finding."
     return ""
 
 
@@ -51,7 +55,7 @@ def sentence(result: ExperimentResult, comparison: Comparison) -> str:
 def headline(result: ExperimentResult) -> str:
     """The first comparison, short enough for the title of a figure."""
     if no_finding(result):
-        return "Smoke run, no finding" if result.is_smoke else "No block counts"
+        return "Smoke run, no finding" if result.is_smoke else "Too few blocks, no finding"
     if not result.comparisons:
         return f"{result.block_count} blocks"
     comparison = result.comparisons[0]
@@ -79,19 +83,48 @@ def held_against(question: str, predicted: float | None, result: ExperimentResul
 
 
 def agreement(results: Sequence[ExperimentResult]) -> list[str]:
-    """Whether the last two runs of an experiment agree: a line for each comparison, by whether their intervals meet."""
-    if not results:
-        return ["No full run is stored yet."]
-    if len(results) == 1:
-        return ["1 full run is stored: it takes a second to say whether two agree."]
-    first, second = results[-2:]
-    lines = []
-    for comparison in second.comparisons:
-        one, other = first.ratio(comparison), second.ratio(comparison)
-        if not isinstance(one, Unavailable) and not isinstance(other, Unavailable):
-            meets = "agree" if _meet(one, other) else "DO NOT agree"
-            lines.append(f"{comparison.words}: {factor(one)} and {factor(other)} {meets}.")
-    return lines
+    """Whether the last two full runs of an experiment on one machine agree: a line for each comparison.
+
+    Two agree where their intervals meet.
+    """
+    pair = last_two(results)
+    if pair is None:
+        return ["No two full runs on one machine are stored: it takes two to say whether they agree."]
+    return [_agreement_line(comparison, *pair) for comparison in pair[1].comparisons]
+
+
+def agreement_sentence(results: Sequence[ExperimentResult]) -> str:
+    """In how many comparisons the last two full runs on one machine agree; empty where there are no two."""
+    pair = last_two(results)
+    if pair is None:
+        return ""
+    shared = [_intervals(comparison, *pair) for comparison in pair[1].comparisons if comparison in pair[0].comparisons]
+    meeting = sum(both is not None and _meet(*both) for both in shared)
+    return f"The last two stored runs agree in {meeting} of {len(shared)} comparisons."
+
+
+def last_two(results: Sequence[ExperimentResult]) -> tuple[ExperimentResult, ExperimentResult] | None:
+    """The last two full runs, both on the machine of the last one."""
+    counted = [result for result in results if not no_finding(result)]
+    same = [one for one in counted if machine_name(one.provenance) == machine_name(counted[-1].provenance)]
+    return (same[-2], same[-1]) if len(same) > 1 else None
+
+
+def _agreement_line(comparison: Comparison, first: ExperimentResult, second: ExperimentResult) -> str:
+    if comparison not in first.comparisons:
+        return f"{comparison.words}: not compared in the run before."
+    both = _intervals(comparison, first, second)
+    if both is None:
+        return f"{comparison.words}: {first.ratio(comparison)} and {second.ratio(comparison)}."
+    meets = "agree" if _meet(*both) else "DO NOT agree"
+    return f"{comparison.words}: {factor(both[0])} and {factor(both[1])} {meets}."
+
+
+def _intervals(
+    comparison: Comparison, first: ExperimentResult, second: ExperimentResult
+) -> tuple[Interval, Interval] | None:
+    one, other = first.ratio(comparison), second.ratio(comparison)
+    return None if isinstance(one, Unavailable) or isinstance(other, Unavailable) else (one, other)
 
 
 def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
@@ -103,6 +136,7 @@ def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
         *arm_table(experiment, result),
         "",
         *(sentence(result, comparison) for comparison in result.comparisons),
+        *experiment.own_sentences(result),
         "",
         f"What this shows: {experiment.shows}",
         f"What it does not: {experiment.shows_not}",

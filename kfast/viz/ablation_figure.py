@@ -97,7 +97,7 @@ def _panel(result: ExperimentResult, one: Ablation, settings: Sequence[str], nam
 
 def _headline(result: ExperimentResult, ablations: Sequence[Ablation]) -> str:
     if no_finding(result):
-        return "Smoke run, no finding" if no_finding(result) == SMOKE else "No block counts"
+        return "Smoke run, no finding" if no_finding(result) == SMOKE else "Too few blocks, no finding"
     ratios = [(one.client, result.ratio(one.whole)) for one in ablations]
     found = [f"{number(r.median)} times with {client}" for client, r in ratios if isinstance(r, Interval)]
     return f"All ingredients over none: {', '.join(found) or 'not measured'}"

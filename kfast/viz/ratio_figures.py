@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kfast.lab.experiment import Comparison, Experiment
-from kfast.lab.experiment_findings import agreement, no_finding
+from kfast.lab.experiment_findings import agreement_sentence, no_finding
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import number
 from kfast.lab.results import machine_name
@@ -48,7 +48,7 @@ def draw_ratios(
     notes = [where([result for _, result in runs]), *_left_out(results, own)]
     notes += [f"Published: {published_source}."] if published_source else []
     shown = RowWords(title, names, HOW if runs else "", key=_key(runs, published), foot=" ".join(notes).strip())
-    finding = f"{title}. {_agreement_words([result for mark, result in runs if mark != OWN])}".strip()
+    finding = f"{title}. {agreement_sentence([result for mark, result in runs if mark != OWN])}".strip()
     return ShownFigure(
         draw_forest(shown, [ForestPanel(rows)]), finding, " ".join([*(row.words for row in rows if runs), *notes])
     )
@@ -121,15 +121,6 @@ def _headline(row: ForestRow) -> str:
 def _listed(words: Sequence[str]) -> str:
     """135, 136 and 134."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _agreement_words(stored: Sequence[ExperimentResult]) -> str:
-    """In how many comparisons the intervals of the last two stored runs meet."""
-    if len(stored) < 2:
-        return ""
-    lines = agreement(stored)
-    meeting = sum("DO NOT" not in line for line in lines)
-    return f"The last two stored runs agree in {meeting} of {len(lines)} comparisons."
 
 
 def _machines_headline(name: str, rows: Sequence[ForestRow]) -> str:

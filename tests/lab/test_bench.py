@@ -75,9 +75,9 @@ def test_no_block_at_all_is_an_error(experiment):
 
 
 def test_the_findings_of_a_full_run_end_the_lines(copy_result):
-    cpu = {arm: [0.4, 0.5, 0.6] for arm in copy_arms([4096, 1 << 20], discarded_chunk_sizes=[1 << 20])}
+    cpu = {arm: [0.4, 0.5, 0.6, 0.4, 0.6] * 2 for arm in copy_arms([4096, 1 << 20], discarded_chunk_sizes=[1 << 20])}
     lines = bench.copy_lines(copy_result(cpu))
-    assert lines[0].startswith("3 blocks")
+    assert lines[0].startswith("10 blocks")
     assert "times [" in lines[-4]
     assert "of a bare sendfile loop" in lines[-3]
     assert "0.5 [0.4, 0.6]" in "\n".join(lines)

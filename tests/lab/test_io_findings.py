@@ -19,14 +19,14 @@ def write(is_in_order, size, sync_bytes=NO_SYNC):
 
 
 def speeds(random_small=100.0, random_large=900.0):
-    found = {read(True, SMALL): [1000.0] * 3, read(False, SMALL): [random_small] * 3}
-    found |= {read(True, LARGE): [1000.0] * 3, read(False, LARGE): [random_large] * 3}
+    found = {read(True, SMALL): [1000.0] * 10, read(False, SMALL): [random_small] * 10}
+    found |= {read(True, LARGE): [1000.0] * 10, read(False, LARGE): [random_large] * 10}
     for sync_bytes in (NO_SYNC, SYNC_AT_END):
         found |= {
-            write(True, SMALL, sync_bytes): [2000.0] * 3,
-            write(False, SMALL, sync_bytes): [1000.0, 2000.0, 4000.0],
+            write(True, SMALL, sync_bytes): [2000.0] * 10,
+            write(False, SMALL, sync_bytes): [1000.0, 2000.0, 4000.0, 2000.0, 2000.0] * 2,
         }
-    return found | {read(True, LARGE).again(): [1010.0] * 3}
+    return found | {read(True, LARGE).again(): [1010.0] * 10}
 
 
 @pytest.fixture
