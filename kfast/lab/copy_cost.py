@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from kfast.lab.copy_sender import BARE_SENDFILE
@@ -178,7 +179,7 @@ def _plan(options: Options) -> Plan:
     # Each run goes through the large set twice at least, or would find in the cache what the last one left there.
     arms = [*copy_arms(), *working_set_arms((SMALL_WORKING_SET, large))]
     once = list(dict.fromkeys(arms))  # the large set may be the usual one
-    return copy_plan(once, max(RUN_SIZE, 2 * large), options)
+    return replace(copy_plan(once, max(RUN_SIZE, 2 * large), options), reopens=True)
 
 
 COPY_COST = Experiment(

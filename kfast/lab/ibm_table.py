@@ -160,6 +160,7 @@ def _plan(options: Options) -> Plan:
         open_session=partial(open_table_session, file_size=max(file_sizes)),
         touched_bytes=max(file_sizes),
         warms_up=not options.is_smoke,
+        reopens=not options.is_smoke,
     )
 
 
