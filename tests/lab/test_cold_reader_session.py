@@ -46,7 +46,7 @@ def sample(at_s, latencies_ms, consumed_bytes=None, is_done=False):
     if consumed_bytes is None:
         del processes["consumer"]
     requests = int(at_s * 50)
-    return RunSample(processes, DeviceIo("vda", requests, requests * 1000, 0, 0, 0), Unavailable("made up"))
+    return RunSample(processes, DeviceIo("vda", requests, requests * 1000, 0, 0, 0, 0.0), Unavailable("made up"))
 
 
 def test_latency_is_that_of_the_time_between_the_samples():
