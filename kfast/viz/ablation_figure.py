@@ -1,6 +1,6 @@
 """The ablation: what each ingredient is worth beside all others, and by itself, a panel for each kind of client.
 
-It is drawn on a logarithmic axis with 1 in the middle: ingredients need each other, so their factors are not shares of
+It is drawn on a logarithmic axis: ingredients need each other, so their factors are not shares of
 one whole, and what slows down stands as far to the left as what speeds up to the right.
 """
 
@@ -62,7 +62,7 @@ def draw_ablation(experiment: Experiment, result: ExperimentResult) -> ShownFigu
         return ShownFigure(draw_forest(words, panels or [ForestPanel([])]), reason)
     panels = [_panel(result, one, settings, names) for one in ablations]
     words = RowWords(title, names, HOW, key=[TAKEN, ADDED], foot=where([result]))
-    figure = draw_forest(words, panels, is_centered=True)
+    figure = draw_forest(words, panels)
     return ShownFigure(figure, f"{title}.", " ".join(_panel_words(result, one, settings, names) for one in ablations))
 
 
