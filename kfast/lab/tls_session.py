@@ -19,11 +19,13 @@ from typing import Final, Self
 from kfast.broker.process import BrokerProcess
 from kfast.child_process import ChildError, ChildProcess, Json
 from kfast.client.cluster import connect, create_topic, delete_topic
-from kfast.client.produce_load import REQUESTS_IN_FLIGHT, ProduceLoad
+from kfast.client.produce_load import REQUESTS_IN_FLIGHT
 from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
-from kfast.lab.residency import cached_share, residency
+from kfast.lab.load_clients import load_clients
+from kfast.lab.prepared_log import PreparedLog
+from kfast.lab.residency import cached_share
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
 from kfast.lab.sizes import size_text
@@ -72,27 +74,26 @@ class Listener:
             listen = f"{security_protocol}://127.0.0.1:0"
             self.broker = stack.enter_context(BrokerProcess(place.path, listen=listen, config=config))
             self._trusted = self.broker.ssl_ca_location
-            for size in log_sizes:
-                self._fill(topic_of(size), size)
+            self._logs = {size: self._fill(size) for size in log_sizes}
             self._stack = stack.pop_all()
 
     @contextmanager
     def client(self, arm: Arm) -> Iterator[ChildProcess]:
         """The arm's client, connected and at work; its words are raised where it fails."""
-        where = {"bootstrap_servers": self.broker.bootstrap_servers, "ssl_ca_location": self._trusted}
-        with self._topic(arm) as topic:
-            child = ChildProcess("kfast.client.load", {**where, **_load_of(arm), "topic": topic})
-            try:
-                yield child
-                child.ask("stop")
-            finally:
-                child.stop()
+        settings = {
+            "bootstrap_servers": self.broker.bootstrap_servers,
+            "ssl_ca_location": self._trusted,
+            **_load_of(arm),
+        }
+        with self._topic(arm) as topic, load_clients({CLIENT: {**settings, "topic": topic}}) as clients:
+            yield clients[CLIENT]
+            clients[CLIENT].ask("stop")
 
     @contextmanager
     def _topic(self, arm: Arm) -> Iterator[str]:
         """The log that an arm reads, or a new topic for what it produces."""
         if arm["direction"] == CONSUME:
-            yield topic_of(arm["log_size"])
+            yield self._logs[arm["log_size"]].topic
             return
         where, trusted = self.broker.bootstrap_servers, self._trusted
         create_topic(where, PRODUCED_TOPIC, configs=PRODUCED_LIMITS, ssl_ca_location=trusted)
@@ -102,19 +103,20 @@ class Listener:
             delete_topic(where, PRODUCED_TOPIC, ssl_ca_location=trusted)
 
     def at_rest(self) -> Json:
-        """What the broker has counted, when the last connection has ended: it may still be busy with what was sent."""
+        """What the broker has counted, when the last connection has ended: it may still be busy with what was sent.
+
+        Raises ChildError where one has not ended after REST_S.
+        """
         deadline = time.monotonic() + REST_S
-        while (counted := self.broker.metrics())["connections"] and time.monotonic() < deadline:
+        while (counted := self.broker.metrics())["connections"]:
+            if time.monotonic() > deadline:
+                raise ChildError(f"{REST_S:g} s after its client the broker has {counted['connections']} connections")
             time.sleep(_POLL_S)
         return counted
 
     def cached_share(self, log_size: int) -> Value:
         """The share of a log's pages that is in the page cache now."""
-        found = []
-        for path in self._log_files(topic_of(log_size)):
-            with open(path, "rb") as file:
-                found.append(residency(file.fileno()))
-        return cached_share(found)
+        return cached_share([self._logs[log_size].pages()])
 
     def encryption(self) -> str:
         """What a client and this broker agree on."""
@@ -126,29 +128,17 @@ class Listener:
     def close(self) -> None:
         self._stack.close()
 
-    def _fill(self, topic: str, size: int) -> None:
-        """Produce a log of `size` bytes, all of it on the disk: or write-back would run beside some arms."""
-        where, trusted = self.broker.bootstrap_servers, self._trusted
-        create_topic(where, topic, configs={"segment.bytes": str(SEGMENT_BYTES)}, ssl_ca_location=trusted)
-        count = size // BATCH_SIZE * BATCH_RECORDS
-        load = ProduceLoad(
-            where,
-            topic,
+    def _fill(self, size: int) -> PreparedLog:
+        return PreparedLog(
+            self.broker.bootstrap_servers,
+            f"log-{size}",
+            self._path,
             batch_records=BATCH_RECORDS,
             record_size=RECORD_SIZE,
-            record_count=count,
-            ssl_ca_location=trusted,
+            record_count=size // BATCH_SIZE * BATCH_RECORDS,
+            configs={"segment.bytes": str(SEGMENT_BYTES)},
+            ssl_ca_location=self._trusted,
         )
-        try:
-            load.run()
-        finally:
-            load.close()
-        for path in self._log_files(topic):
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-
-    def _log_files(self, topic: str) -> list[Path]:
-        return sorted((self._path / f"{topic}-0").glob("*.log"))
 
     def __enter__(self) -> Self:
         return self
@@ -264,10 +254,6 @@ def _load_of(arm: Arm) -> Json:
     if arm["direction"] == CONSUME:
         return {"kind": "consume", "fetch_bytes": FETCH_SIZE}
     return {"kind": "produce", "batch_records": BATCH_RECORDS, "record_size": RECORD_SIZE}
-
-
-def topic_of(log_size: int) -> str:
-    return f"log-{log_size}"
 
 
 def _sent(broker: Json) -> int:

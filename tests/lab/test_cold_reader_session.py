@@ -4,7 +4,7 @@ import pytest
 
 from kfast.child_process import ChildProcess
 from kfast.client.latency import LatencyHistogram
-from kfast.lab import cold_reader_session
+from kfast.lab import cold_reader_session, load_clients
 from kfast.lab.cold_reader import reader_arm
 from kfast.lab.cold_reader_session import (
     CACHED,
@@ -83,7 +83,7 @@ def started(monkeypatch):
             super().__init__(*arguments)
             children.append(self)
 
-    monkeypatch.setattr(cold_reader_session, "ChildProcess", Noted)
+    monkeypatch.setattr(load_clients, "ChildProcess", Noted)
     return children
 
 
