@@ -7,6 +7,7 @@ it is done: what it wrote is not written back beside the next run.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import ssl
 import time
@@ -215,15 +216,24 @@ class TlsSession:
 def open_tls_session(
     directory: Path, log_sizes: Sequence[int], settle_s: float, measure_s: float
 ) -> Iterator[TlsSession]:
-    """A session on logs of these sizes; brokers, clients and logs go when it is closed."""
+    """A session on logs of these sizes; brokers, clients and logs go when it is closed.
+
+    Raises ChildError where a broker fails: only what this machine lacks leaves arms out.
+    """
     with ExitStack() as stack:
         plain = stack.enter_context(Listener(directory, PLAINTEXT, log_sizes))
-        encrypted: Listener | Unavailable
-        try:
-            encrypted = stack.enter_context(Listener(directory, SSL, log_sizes))
-        except ChildError as error:  # cryptography, which makes the certificate, is not in the base installation
-            encrypted = Unavailable(str(error))
+        missing = tls_missing()
+        encrypted = stack.enter_context(Listener(directory, SSL, log_sizes)) if missing is None else missing
         yield TlsSession(plain, encrypted, log_sizes, settle_s, measure_s)
+
+
+def tls_missing() -> Unavailable | None:
+    """What TLS lacks here, in Python or in what is installed; None where it is all there."""
+    if not (ssl.HAS_TLSv1_2 or ssl.HAS_TLSv1_3):
+        return Unavailable("Python's OpenSSL has neither TLS 1.2 nor 1.3")
+    if importlib.util.find_spec("cryptography") is None:
+        return Unavailable("to make a certificate takes cryptography: pip install 'kfast[tls]'")
+    return None
 
 
 def copies(before: Json, after: Json) -> Value:
