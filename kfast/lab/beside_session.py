@@ -26,6 +26,7 @@ from kfast.lab.beside_loads import (
     clients_of,
     load_measurement,
 )
+from kfast.lab.copy_session import CACHED_SHARE
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.prepared_log import PreparedLog
@@ -33,7 +34,6 @@ from kfast.lab.residency import cached_share
 from kfast.lab.sizes import size_text
 from kfast.lab.unavailable import Unavailable
 
-CACHED_SHARE: Final = "cached_share"
 NOTHING_READ: Final = Unavailable("nothing is read")
 
 KFAST, KAFKA, OPEN_KAFKA, CLUSTER = "kfast", "Apache Kafka", "Apache Kafka, system's buffers", "the named cluster"

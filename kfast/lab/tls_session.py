@@ -21,6 +21,7 @@ from kfast.broker.process import BrokerProcess
 from kfast.child_process import ChildError, ChildProcess, Json
 from kfast.client.cluster import connect, create_topic, delete_topic
 from kfast.client.produce_load import REQUESTS_IN_FLIGHT
+from kfast.lab.copy_session import CACHED_SHARE, COPIES
 from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
@@ -38,7 +39,7 @@ PLAINTEXT, SSL = "PLAINTEXT", "SSL"
 CLIENT: Final = "client"
 
 BROKER_CPU, BROKER_USER_CPU, CLIENT_CPU = "broker_cpu_s_per_gb", "broker_user_cpu_s_per_gb", "client_cpu_s_per_gb"
-THROUGHPUT, COPIES, CACHED_SHARE = "throughput_bytes_per_s", "cpu_copies", "cached_share"
+THROUGHPUT: Final = "throughput_bytes_per_s"
 NOT_SENT = Unavailable("nothing is sent")
 
 GB = 1e9

@@ -11,7 +11,8 @@ from kfast.lab import beside_session
 from kfast.lab.apache_kafka import KafkaMissingError
 from kfast.lab.beside_kafka import beside_arm
 from kfast.lab.beside_loads import BYTES, CPU_PER_GB, FETCH, LIBRARY_PRODUCE, LOADS, PRODUCE
-from kfast.lab.beside_session import CACHED_SHARE, CLUSTER, KAFKA, KFAST, BesideSession, Extent, pacing_words
+from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, BesideSession, Extent, pacing_words
+from kfast.lab.copy_session import CACHED_SHARE
 from kfast.lab.experiment import ArmUnavailableError
 from kfast.wire.api_versions import ApiKey
 
