@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from kfast.child_process import ChildError, ChildProcess, Json
+from kfast.child_process import ChildProcess, Json
 from kfast.errors import KafkaStorageError
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measure, Measurement, Value
+from kfast.lab.io_worker import UNAVAILABLE
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.sizes import size_text
 from kfast.lab.summary import limiting_resource
@@ -61,14 +62,11 @@ class IoSession:
         self._worker = ChildProcess("kfast.lab.io_worker", {"path": str(path)})
 
     def run(self, arm: Arm) -> Measurement:
-        """Raises ArmUnavailableError in the child's words, ChildError when the child has ended."""
+        """Raises ArmUnavailableError for what this machine cannot do, ChildError where the child has failed."""
         factors = dict(arm.factors)
-        try:
-            answer = self._worker.ask(str(factors.pop("operation")), seed=self._seeds.getrandbits(31), **factors)
-        except ChildError as error:
-            if not self._worker.is_running:
-                raise
-            raise ArmUnavailableError(str(error)) from error
+        answer = self._worker.ask(str(factors.pop("operation")), seed=self._seeds.getrandbits(31), **factors)
+        if UNAVAILABLE in answer:
+            raise ArmUnavailableError(answer[UNAVAILABLE])
         if answer[MOVED] != answer["planned_bytes"]:
             raise KafkaStorageError(f"{arm}: moved {answer[MOVED]} of {answer['planned_bytes']} bytes")
         return measurement(arm, answer)

@@ -6,6 +6,7 @@ asked for: a flash disk can do more random reads than one synchronous reader ask
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -14,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kfast.child_process import Json, run_child
-from kfast.errors import KfastError
 from kfast.file_slice import OpenFile
+from kfast.lab.experiment import ArmUnavailableError
 from kfast.lab.io_work import counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
 from kfast.lab.log_experiment import make_batch
 from kfast.lab.residency import Residency, make_cold, make_warm, residency
@@ -25,6 +26,9 @@ from kfast.log.log import Log
 
 IN_ORDER, AT_RANDOM = "in order", "at random"
 COLD, WARM = "cold", "warm"
+UNAVAILABLE = "unavailable"
+"""The key of an answer that holds nothing but why this machine cannot do what was asked."""
+NOT_HERE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EMFILE)  # no such call, or not so many open files
 
 
 class IoWorker:
@@ -47,7 +51,14 @@ class IoWorker:
     def answer(self, request: str, arguments: Json) -> Json:
         if request not in self._work:
             raise ValueError(f"an input/output worker is asked to {', '.join(self._work)}, not to {request}")
-        return self._work[request](**arguments)
+        try:
+            return self._work[request](**arguments)
+        except ArmUnavailableError as error:
+            return {UNAVAILABLE: str(error)}
+        except OSError as error:
+            if error.errno in NOT_HERE:
+                return {UNAVAILABLE: error.strerror}  # without the path, which says where somebody keeps files
+            raise
 
     def _read(self, order: str, block_size: int, cache: str, advice: str, threads: int, seed: int) -> Json:
         """Every block of the laid-out file once."""
@@ -95,12 +106,12 @@ class IoWorker:
         return positions[:count] if order == IN_ORDER else random.Random(seed).sample(positions, count)
 
     def _prepare_cold(self) -> Residency:
-        """Out of the page cache, and cachestat says so; else there is nothing to measure."""
+        """Out of the page cache, and cachestat says so. Raises ArmUnavailableError: there is nothing to measure."""
         found = make_cold(self._file.fd)
         if isinstance(found, Unavailable):
-            raise KfastError(f"coldness cannot be checked: {found.reason}")
+            raise ArmUnavailableError(f"coldness cannot be checked: {found.reason}")
         if not found.is_cold:
-            raise KfastError(f"not cold after all: {found}")
+            raise ArmUnavailableError(f"not cold after all: {found}")
         return found
 
     def _with_residency(self, answer: Json, before: Residency | Unavailable) -> Json:

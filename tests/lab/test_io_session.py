@@ -76,10 +76,15 @@ def test_an_arm_is_what_the_child_is_asked_for(session):
     assert session.conditions == {"file size": "256 KiB", "sync policy": "none"}
 
 
-def test_what_the_child_refuses_is_an_arm_that_cannot_be_run_here(session):
-    with pytest.raises(ArmUnavailableError, match="not to erase"):
+def test_what_this_machine_cannot_do_is_an_arm_that_cannot_be_run_here(session, monkeypatch):
+    monkeypatch.setattr(session._worker, "ask", lambda request, **arguments: {"unavailable": "no cachestat"})
+    with pytest.raises(ArmUnavailableError, match="no cachestat"):
+        session.run(read_arm(IN_ORDER, 4096))
+
+
+def test_what_goes_wrong_in_the_child_is_no_reason_to_go_on(session):
+    with pytest.raises(ChildError, match="not to erase"):
         session.run(Arm.of("erase", operation="erase"))
-    assert session.run(read_arm(IN_ORDER, 4096, WARM)).elapsed_s > 0
 
 
 def test_a_child_that_has_ended_is_an_error(session):

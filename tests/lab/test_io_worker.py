@@ -1,8 +1,8 @@
+import errno
 import os
 
 import pytest
 
-from kfast.errors import KfastError
 from kfast.lab import io_worker
 from kfast.lab.io_work import NO_SYNC
 from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, WARM, IoWorker
@@ -92,14 +92,26 @@ def test_the_log_gets_as_many_batches_and_is_flushed_as_often(worker, monkeypatc
 
 def test_a_cold_read_that_cannot_be_checked_is_refused(worker, monkeypatch):
     monkeypatch.setattr(io_worker, "make_cold", lambda fd: Unavailable("no cachestat"))
-    with pytest.raises(KfastError, match="coldness cannot be checked: no cachestat"):
-        read(worker, cache=COLD)
+    assert read(worker, cache=COLD) == {"unavailable": "coldness cannot be checked: no cachestat"}
 
 
 def test_a_file_that_stays_in_the_page_cache_is_not_called_cold(worker, monkeypatch):
     monkeypatch.setattr(io_worker, "make_cold", io_worker.make_warm)
-    with pytest.raises(KfastError, match=r"not cold after all|coldness cannot be checked"):
-        read(worker, cache=COLD)
+    reason = read(worker, cache=COLD)["unavailable"]
+    assert reason.startswith(("not cold after all: 16 of 16 pages cached", "coldness cannot be checked"))
+
+
+@pytest.mark.parametrize(("number", "is_fatal"), [(errno.EMFILE, False), (errno.ENOSYS, False), (errno.EIO, True)])
+def test_an_error_of_the_disk_is_none_of_the_machine(worker, monkeypatch, number, is_fatal):
+    def fail(*arguments):
+        raise OSError(number, os.strerror(number), "/home/somebody/data.log")
+
+    monkeypatch.setattr(io_worker, "write_blocks", fail)
+    if is_fatal:
+        with pytest.raises(OSError, match="Input/output error"):
+            write(worker)
+    else:
+        assert write(worker) == {"unavailable": os.strerror(number)}
 
 
 @pytest.mark.parametrize("threads", [1, 4])
