@@ -12,7 +12,7 @@ from kfast.child_process import Json, run_child
 from kfast.errors import KafkaStorageError
 from kfast.file_slice import FileSlice, OpenFile
 from kfast.lab.congestion import set_congestion_control
-from kfast.lab.residency import make_warm, residency
+from kfast.lab.residency import cached_share, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.usage import Usage, UsageInterval
 from kfast.transfer.connection import Connection
@@ -59,7 +59,7 @@ class CopySender:
             "sent_bytes": sent_bytes,
             "syscalls": after.syscalls - before.syscalls + bare_syscalls,
             "cpu_copied_bytes": after.cpu_copied_bytes - before.cpu_copied_bytes,
-            "residency": as_json(residency(self._file.fd)),
+            "cached_share": as_json(cached_share([residency(self._file.fd)])),
         }
 
     def _slices(self, size: int, working_set_size: int, fetch_size: int) -> list[FileSlice]:

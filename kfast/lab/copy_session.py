@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kfast.child_process import ChildProcess, Json
 from kfast.lab.copy_sender import BARE_SENDFILE
@@ -132,7 +132,7 @@ def measurement(sent: Json, received: Json, machine: MachineCpu | Unavailable) -
         COPIES: sent["cpu_copied_bytes"] / size,
         SENT: size,
         RECEIVED: received["received_bytes"],
-        CACHED_SHARE: _cached_share(sent["residency"]),
+        CACHED_SHARE: restored(sent[CACHED_SHARE]),
     }
     cpu_s = {"sender": sender.cpu_s, "receiver": receiver.cpu_s}
     return Measurement(elapsed_s, cpu_s, values, _limit(cpu_s, elapsed_s, machine))
@@ -151,9 +151,3 @@ def _machine_cpu_s_per_gb(machine: MachineCpu | Unavailable, size: int) -> Value
     if isinstance(machine, Unavailable):
         return machine
     return machine.busy_s / size * GB if machine.busy_s else TOO_SHORT
-
-
-def _cached_share(residency: Any) -> Value:
-    """The share of the file's pages that the page cache held after the run."""
-    found = restored(residency)
-    return found if isinstance(found, Unavailable) else float(found["cached_pages"] / found["page_count"])

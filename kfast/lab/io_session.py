@@ -92,10 +92,7 @@ def measurement(arm: Arm, answer: Json) -> Measurement:
         MOVED: moved,
         FROM_DEVICE: _share(answer["process"], "device_read_bytes", 1),
     }
-    if "residency_before" in answer:
-        before, after = answer["residency_before"], answer["residency_after"]
-        values[CACHED_BEFORE] = _pages(before, "cached_pages")
-        values[DIRTY_AFTER] = _pages(after, "dirty_pages")
+    values |= {name: restored(answer[name]) for name in (CACHED_BEFORE, DIRTY_AFTER) if name in answer}
     return Measurement(usage.elapsed_s, {WORKER: usage.cpu_s}, values, limited_by(arm, usage))
 
 
@@ -110,7 +107,3 @@ def limited_by(arm: Arm, usage: UsageInterval) -> str:
 def _share(counted: Any, name: str, total: float) -> Value:
     """One counter for each of `total`, or why it was not counted."""
     return counted[name] / total if isinstance(counted, dict) else restored(counted)  # type: ignore[no-any-return]
-
-
-def _pages(found: Any, name: str) -> Value:
-    return _share(found, name, found["page_count"]) if isinstance(found, dict) else _share(found, name, 1)

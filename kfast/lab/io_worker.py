@@ -19,7 +19,7 @@ from kfast.file_slice import OpenFile
 from kfast.lab.experiment import ArmUnavailableError
 from kfast.lab.io_work import counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
 from kfast.lab.log_experiment import make_batch
-from kfast.lab.residency import Residency, make_cold, make_warm, residency
+from kfast.lab.residency import Residency, cached_share, make_cold, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
 from kfast.log.log import Log
@@ -115,8 +115,10 @@ class IoWorker:
         return found
 
     def _with_residency(self, answer: Json, before: Residency | Unavailable) -> Json:
-        found = {"residency_before": as_json(before), "residency_after": as_json(residency(self._file.fd))}
-        return answer | found
+        after = residency(self._file.fd)
+        dirty_share = after if isinstance(after, Unavailable) else after.dirty_pages / after.page_count
+        found = {"cached_share_before": cached_share([before]), "dirty_share_after": dirty_share}
+        return answer | {name: as_json(share) for name, share in found.items()}
 
     @contextmanager
     def _new_directory(self) -> Iterator[Path]:

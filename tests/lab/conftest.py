@@ -63,7 +63,7 @@ def copy_result(some_provenance):
 def _sent(arm: Arm, cpu_s: float) -> Measurement:
     copies = 0 if arm["copy_mode"] == BARE_SENDFILE else CPU_COPIES[arm["copy_mode"]]
     sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copies * GB}
-    sent["residency"] = {"cached_pages": 16, "page_count": 16}
+    sent["cached_share"] = 1.0
     received = {"received_bytes": GB, "usage": _usage(0.1 if arm["is_discarded"] else 0.5, RUN_S).to_json()}
     return measurement({**sent, "usage": _usage(cpu_s, RUN_S).to_json()}, received, Unavailable("made up"))
 

@@ -21,8 +21,8 @@ def answer(**changes):
         "usage": usage.to_json(),
         "device": {"read_requests": 10, "read_bytes": 3 * MIB, "write_requests": 0, "write_bytes": 0},
         "process": {"device_read_bytes": 2 * MIB},
-        "residency_before": {"cached_pages": 0, "dirty_pages": 0, "page_count": 16},
-        "residency_after": {"cached_pages": 16, "dirty_pages": 4, "page_count": 16},
+        "cached_share_before": 0.0,
+        "dirty_share_after": 0.25,
         **changes,
     }
 
@@ -51,7 +51,7 @@ def test_what_the_child_counted_becomes_values(session):
 
 def test_what_is_not_counted_says_why():
     words = "unavailable: overlay shows no block device"
-    found = measurement(write_arm(IN_ORDER, 4096), answer(device=words, residency_after=words)).values
+    found = measurement(write_arm(IN_ORDER, 4096), answer(device=words, dirty_share_after=words)).values
     reason = Unavailable("overlay shows no block device")
     assert found["device_requests_per_mib"] == found["dirty_share_after"] == reason
 

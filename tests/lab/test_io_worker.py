@@ -131,7 +131,7 @@ def test_readahead_is_advised_before_each_read(worker, monkeypatch):
 
 def test_an_answer_holds_the_counters_and_what_was_cached(worker):
     assert set(read(worker)) == {
-        "moved_bytes", "planned_bytes", "usage", "device", "process", "residency_before", "residency_after"
+        "moved_bytes", "planned_bytes", "usage", "device", "process", "cached_share_before", "dirty_share_after"
     }  # fmt: skip
 
 
