@@ -103,6 +103,14 @@ def large_working_set() -> int:
     return min(MAX_WORKING_SET, max(WORKING_SET_SIZE, 2 * cache_size))
 
 
+def working_set_words(sizes: Sequence[int], cache_size: int | Unavailable) -> str:
+    """Which sizes are within the last-level cache, and which above."""
+    if isinstance(cache_size, Unavailable):
+        return f"{', '.join(map(size_text, sizes))}; the size of the last-level cache is {cache_size}"
+    places = [f"{size_text(size)} {'within' if size <= cache_size else 'above'}" for size in sizes]
+    return f"{', '.join(places)} the last-level cache: {size_text(cache_size)}, as announced; guests of a host share it"
+
+
 def copy_comparisons(arms: Sequence[Arm]) -> list[Comparison]:
     """The copy mode and the chunk size, each alone; other modes, kfast's own share, the receiver, the working set.
 
@@ -158,8 +166,15 @@ def _working_sets(copying: Arm, zero: Arm, sizes: Sequence[int]) -> list[Compari
 
 def copy_plan(arms: Sequence[Arm], run_size: int, options: Options) -> Plan:
     """These arms, each run sending `run_size` bytes of a file that holds the largest working set."""
-    file_size = max(arm["working_set_size"] for arm in arms)
-    open_session = partial(open_copy_session, file_size=file_size, run_size=run_size, fetch_size=FETCH_SIZE)
+    sizes = sorted({arm["working_set_size"] for arm in arms})
+    file_size = sizes[-1]
+    open_session = partial(
+        open_copy_session,
+        file_size=file_size,
+        run_size=run_size,
+        fetch_size=FETCH_SIZE,
+        working_sets=working_set_words(sizes, last_level_cache_size()),
+    )
     return Plan(
         arms=arms,
         comparisons=copy_comparisons(arms),

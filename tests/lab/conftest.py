@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from kfast.lab.copy_cost import copy_comparisons
-from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.copy_sender import BARE_SENDFILE, NOT_COUNTED
 from kfast.lab.copy_session import measurement
 from kfast.lab.counters import MachineCpu
 from kfast.lab.experiment import (
@@ -61,8 +61,9 @@ def copy_result(some_provenance):
 
 
 def _sent(arm: Arm, cpu_s: float) -> Measurement:
-    copies = 0 if arm["copy_mode"] == BARE_SENDFILE else CPU_COPIES[arm["copy_mode"]]
-    sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copies * GB}
+    is_bare = arm["copy_mode"] == BARE_SENDFILE
+    copied = str(NOT_COUNTED) if is_bare else CPU_COPIES[arm["copy_mode"]] * GB
+    sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copied}
     sent["cached_share"] = 1.0
     received = {"received_bytes": GB, "usage": _usage(0.1 if arm["is_discarded"] else 0.5, RUN_S).to_json()}
     return measurement({**sent, "usage": _usage(cpu_s, RUN_S).to_json()}, received, Unavailable("made up"))

@@ -18,7 +18,7 @@ SIZE, CHUNK, WORKING_SET = 1 << 20, 64 << 10, 256 << 10
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    with open_copy_session(tmp_path_factory.mktemp("copy"), WORKING_SET, SIZE, 2 * CHUNK) as session:
+    with open_copy_session(tmp_path_factory.mktemp("copy"), WORKING_SET, SIZE, 2 * CHUNK, "256 KiB") as session:
         yield session
 
 
@@ -41,6 +41,11 @@ def test_the_bare_loop_makes_the_calls_of_sendfile_and_no_more(mode, session):
     assert values["sent_bytes"] == SIZE
 
 
+def test_what_the_bare_loop_does_not_count_it_does_not_claim(session):
+    copies = session.run(small_arm(BARE_SENDFILE)).values["cpu_copies"]
+    assert copies == Unavailable("the bare loop counts its calls only")
+
+
 def test_the_file_is_warm(session):
     share = session.run(small_arm("sendfile")).values["cached_share"]
     assert isinstance(share, Unavailable) or share == 1.0
@@ -54,6 +59,7 @@ def test_a_receiver_that_discards_takes_every_byte_too(session):
 
 def test_the_conditions_are_those_of_all_arms(session):
     assert session.conditions["each run"] == "1 MiB in fetches of 128 KiB"
+    assert session.conditions["working sets"] == "256 KiB"
     assert session.conditions["congestion control"]
     assert session.conditions["sync policy"].startswith("nothing is written")
 
@@ -73,7 +79,7 @@ def test_neither_the_file_nor_the_children_outlive_a_session_that_fails(tmp_path
     pids = []
 
     def stopped_in_the_middle():
-        with open_copy_session(tmp_path, CHUNK, CHUNK, CHUNK) as session:
+        with open_copy_session(tmp_path, CHUNK, CHUNK, CHUNK, "") as session:
             pids.extend([session._link._sender.pid, session._link._receiver.pid])
             raise KeyboardInterrupt
 
