@@ -142,7 +142,7 @@ def device_sentence(result: ExperimentResult) -> str:
 def _order_words(result: ExperimentResult, in_order: Arm) -> str:
     ratio = order_effect(result, in_order)
     if not is_effect(result, order_comparison(in_order)):
-        return f"no difference larger than chance, in order {factor(ratio)} the MB/s at random."
+        return f"no effect larger than the A/A resolution, in order {factor(ratio)} the MB/s at random."
     if ratio.median < 1:
         return f"at random {factor(inverse(ratio))} the MB/s in order."
     return f"in order {factor(ratio)} the MB/s at random."

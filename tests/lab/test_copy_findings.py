@@ -49,7 +49,7 @@ def test_the_larger_factor_is_named_whichever_it_is(copy_result, result):
     assert "the copy mode mattered more than the chunk size" in copy_findings.main_sentence(other)
 
 
-def test_intervals_that_overlap_decide_nothing(copy_result):
+def test_two_factors_that_save_about_as_much_decide_nothing(copy_result):
     cpu = runs(0.8, 0.4, 0.4, 0.05)
     cpu[copy_arm("read_send", SMALL)] = [0.7, 0.8, 0.9, 0.8, 0.8] * 2
     cpu[copy_arm("read_send", LARGE)] = [0.5, 0.4, 0.3, 0.4, 0.4] * 2
@@ -60,8 +60,17 @@ def test_an_effect_that_spans_1_is_called_none(copy_result):
     cpu = runs(0.4, 0.4, 0.4, 0.4)
     cpu[copy_arm("read_send", LARGE)] = [0.5, 0.4, 0.3, 0.4, 0.4] * 2
     sentence = copy_findings.main_sentence(copy_result(cpu))
-    assert "did not change by more than chance" in sentence
-    assert "larger chunks alone no clear change" in copy_findings.headline(copy_result(cpu))
+    assert "showed no effect larger than the A/A resolution (1.00 times [" in sentence
+    assert "larger chunks alone no effect" in copy_findings.headline(copy_result(cpu))
+
+
+def test_an_effect_smaller_than_the_resolution_is_called_none(copy_result):
+    result = copy_result(runs(0.408, 0.404, 0.404, 0.4))
+    sentence = copy_findings.main_sentence(result)
+    assert sentence.count("showed no effect larger than the A/A resolution (1.01 times [1.01, 1.01])") == 3
+    assert "cannot say which" in sentence
+    assert copy_findings.headline(result).endswith("larger chunks alone no effect, sendfile alone no effect")
+    assert "1.01 times [1.01, 1.01] (no effect" in copy_findings.working_set_sentence(result)
 
 
 def test_a_factor_that_goes_the_other_way_is_said_so(copy_result):
@@ -75,7 +84,7 @@ def test_the_sentences_hold_their_numbers(result):
     assert "differed by up to 1.02 times" in copy_findings.bare_sentence(result)
     throughput = copy_findings.throughput_sentence(result)
     assert "0.25 times [0.25, 0.25] the sender's CPU" in throughput
-    assert "moved 1.00 times [1.00, 1.00] the GB/s" in throughput
+    assert "moved 1.00 times [1.00, 1.00] (no effect larger than the A/A resolution) the GB/s" in throughput
     assert "5.00 times [5.00, 5.00] with read+send" in copy_findings.receiver_sentence(result)
 
 
