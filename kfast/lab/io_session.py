@@ -20,12 +20,13 @@ from kfast.lab.summary import limiting_resource
 from kfast.lab.unavailable import restored
 from kfast.lab.usage import UsageInterval
 
-SPEED, REQUESTS, DEVICE_BYTES, CPU, SWITCHES = (
+SPEED, REQUESTS, DEVICE_BYTES, CPU, SWITCHES, SYNCS = (
     "bytes_per_s",
     "device_requests_per_mib",
     "device_bytes_per_byte",
     "cpu_s_per_gb",
     "voluntary_switches_per_mib",
+    "file_syncs_per_mib",
 )
 MOVED, CACHED_BEFORE, DIRTY_AFTER, FROM_DEVICE = (
     "moved_bytes",
@@ -89,6 +90,7 @@ def measurement(arm: Arm, answer: Json) -> Measurement:
         DEVICE_BYTES: _share(answer["device"], f"{direction}_bytes", moved),
         CPU: usage.cpu_s / (moved / GB),
         SWITCHES: usage.voluntary_switches / (moved / MIB),
+        SYNCS: answer["sync_count"] / (moved / MIB),
         MOVED: moved,
         FROM_DEVICE: _share(answer["process"], "device_read_bytes", 1),
     }

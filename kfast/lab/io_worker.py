@@ -17,14 +17,14 @@ from pathlib import Path
 from kfast.child_process import Json, run_child
 from kfast.file_slice import OpenFile
 from kfast.lab.experiment import ArmUnavailableError
-from kfast.lab.io_work import counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
+from kfast.lab.io_work import Moved, counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
 from kfast.lab.log_experiment import make_batch
 from kfast.lab.residency import Residency, cached_share, make_cold, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
 from kfast.log.log import Log
 
-IN_ORDER, AT_RANDOM = "in order", "at random"
+IN_ORDER, AT_RANDOM, SHUFFLED = "in order", "at random", "shuffled"
 COLD, WARM = "cold", "warm"
 UNAVAILABLE = "unavailable"
 """The key of an answer that holds nothing but why this machine cannot do what was asked."""
@@ -100,10 +100,12 @@ class IoWorker:
         return answer | {"planned_bytes": count * len(batch)}
 
     def _positions(self, order: str, block_size: int, size: int, seed: int) -> Sequence[int]:
-        """Where to go for `size` bytes: from the beginning on, or in one random order over the file."""
+        """Where to go for `size` bytes: from the beginning on, to the same places shuffled, or anywhere in the file."""
         positions = range(0, self._size - self._size % block_size, block_size)
-        count = min(size // block_size, len(positions))
-        return positions[:count] if order == IN_ORDER else random.Random(seed).sample(positions, count)
+        first = positions[: size // block_size]
+        if order == IN_ORDER:
+            return first
+        return random.Random(seed).sample(first if order == SHUFFLED else positions, len(first))
 
     def _prepare_cold(self) -> Residency:
         """Out of the page cache, and cachestat says so. Raises ArmUnavailableError: there is nothing to measure."""
@@ -144,15 +146,15 @@ def _append_in_turns(directory: Path, partitions: int, block_size: int, count: i
     return counted(str(directory), lambda: write_blocks(places, block, sync_bytes))
 
 
-def _append_to_log(log: Log, batch: bytearray, count: int, sync_batches: int) -> int:
-    """Flushed after each `sync_batches`, and at the end; 0 is never."""
+def _append_to_log(log: Log, batch: bytearray, count: int, sync_batches: int) -> Moved:
+    """Flushed after each `sync_batches`, and at the end; 0 is never. A flush syncs one file."""
+    flush_count = 0
     for number in range(1, count + 1):
         log.append(batch)
-        if sync_batches and number % sync_batches == 0:
+        if sync_batches and (number % sync_batches == 0 or number == count):
             log.flush()
-    if sync_batches and log.unflushed_bytes:
-        log.flush()
-    return count * len(batch)
+            flush_count += 1
+    return Moved(count * len(batch), flush_count)
 
 
 def _sync_directory(directory: Path) -> None:

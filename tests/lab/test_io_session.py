@@ -18,6 +18,7 @@ def answer(**changes):
     usage = UsageInterval(0.25, 0.25, 6, 0, 0, 0, 1_000_000_000)
     return {
         "moved_bytes": 2 * MIB,
+        "sync_count": 4,
         "usage": usage.to_json(),
         "device": {"read_requests": 10, "read_bytes": 3 * MIB, "write_requests": 0, "write_bytes": 0},
         "process": {"device_read_bytes": 2 * MIB},
@@ -42,6 +43,7 @@ def test_what_the_child_counted_becomes_values(session):
         "device_bytes_per_byte": 1.5,
         "cpu_s_per_gb": 0.5 / (2 * MIB / 1e9),
         "voluntary_switches_per_mib": 3.0,
+        "file_syncs_per_mib": 2.0,
         "moved_bytes": 2 * MIB,
         "process_device_read_bytes": 2 * MIB,
         "cached_share_before": 0.0,

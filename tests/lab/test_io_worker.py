@@ -5,7 +5,7 @@ import pytest
 
 from kfast.lab import io_worker
 from kfast.lab.io_work import NO_SYNC
-from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, WARM, IoWorker
+from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, SHUFFLED, WARM, IoWorker
 from kfast.lab.unavailable import Unavailable
 
 SIZE, BLOCK_SIZE = 64 << 10, 4096
@@ -62,6 +62,16 @@ def test_a_part_of_the_file_is_its_beginning_or_spread_over_all_of_it(worker, wr
     assert max(positions) >= SIZE // 4
 
 
+def test_shuffled_goes_to_the_places_of_in_order(worker, written):
+    write(worker, size=SIZE // 4)
+    in_order = [position for _, position in written]
+    written.clear()
+    write(worker, order=SHUFFLED, size=SIZE // 4)
+    shuffled = [position for _, position in written]
+    assert sorted(shuffled) == in_order
+    assert shuffled != in_order
+
+
 @pytest.mark.parametrize("partitions", [1, 4, 16])
 def test_partitions_are_appended_to_in_turns(worker, written, partitions):
     assert append(worker, partitions=partitions)["moved_bytes"] == SIZE
@@ -87,7 +97,7 @@ def test_the_log_gets_as_many_batches_and_is_flushed_as_often(worker, monkeypatc
     monkeypatch.setattr(io_worker.Log, "flush", lambda log: (calls.append(log), real(log))[1])
     answer = append(worker, "log", sync_bytes=sync_bytes)
     assert answer["moved_bytes"] == answer["planned_bytes"] == pytest.approx(SIZE, rel=0.01)
-    assert len(calls) == flushes
+    assert answer["sync_count"] == len(calls) == flushes
 
 
 def test_a_cold_read_that_cannot_be_checked_is_refused(worker, monkeypatch):
@@ -131,7 +141,8 @@ def test_readahead_is_advised_before_each_read(worker, monkeypatch):
 
 def test_an_answer_holds_the_counters_and_what_was_cached(worker):
     assert set(read(worker)) == {
-        "moved_bytes", "planned_bytes", "usage", "device", "process", "cached_share_before", "dirty_share_after"
+        "moved_bytes", "planned_bytes", "sync_count", "usage", "device", "process",
+        "cached_share_before", "dirty_share_after",
     }  # fmt: skip
 
 
