@@ -127,12 +127,13 @@ def _bench(options: argparse.Namespace) -> int:
 
     from kfast.lab import bench
     from kfast.lab.progress import ProgressMeter
+    from kfast.lab.results import to_json
 
     run, lines = bench.EXPERIMENTS[options.experiment]
     with _sigterm_as_ctrl_c(), ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
         result = run(options.blocks, options.smoke, progress)
     if options.json:
-        print(json.dumps(bench.to_json(result)))
+        print(json.dumps(to_json(result)))
         return 0
     for line in lines(result):
         print(line)

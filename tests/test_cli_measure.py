@@ -37,7 +37,7 @@ def test_programs_get_one_json_object(capsys):
     found = json.loads(capsys.readouterr().out)
     assert {run["block"] for run in found["runs"]} == {0, 1}
     assert found["is_smoke"] is True
-    assert found["sync_policy"].startswith("none")
+    assert found["conditions"]["sync policy"].startswith("none")
 
 
 def test_no_experiment_is_an_error(capsys):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kfast.child_process import Json, run_child
 from kfast.lab.crash_writer import CONFIG
-from kfast.lab.log_experiment import make_batch
+from kfast.lab.io_work import make_batch
 from kfast.lab.usage import Usage, UsageInterval
 from kfast.log.log import Log
 

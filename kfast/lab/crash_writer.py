@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from kfast.child_process import ChildError
-from kfast.lab.log_experiment import make_batch
+from kfast.lab.io_work import make_batch
 from kfast.log.config import LogConfig
 from kfast.log.log import Log
 

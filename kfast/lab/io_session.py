@@ -20,11 +20,12 @@ from kfast.lab.summary import limiting_resource
 from kfast.lab.unavailable import restored
 from kfast.lab.usage import UsageInterval
 
-SPEED, REQUESTS, DEVICE_BYTES, CPU, SWITCHES, SYNCS = (
+SPEED, REQUESTS, DEVICE_BYTES, CPU, CPU_A_BLOCK, SWITCHES, SYNCS = (
     "bytes_per_s",
     "device_requests_per_mib",
     "device_bytes_per_byte",
     "cpu_s_per_gb",
+    "cpu_us_per_block",
     "voluntary_switches_per_mib",
     "file_syncs_per_mib",
 )
@@ -50,7 +51,7 @@ IO_MEASURES = (
 
 
 class IoSession:
-    """`file_size` is that of the laid-out file, written and synced before the first arm.
+    """`file_size` is that of the laid-out file, written and synced before the first arm; 0 where no arm needs one.
 
     The child and all files go when the `with` block ends.
     """
@@ -64,7 +65,8 @@ class IoSession:
 
     def run(self, arm: Arm) -> Measurement:
         """Raises ArmUnavailableError for what this machine cannot do, ChildError where the child has failed."""
-        factors = dict(arm.factors)
+        factors: dict[str, Any] = dict(arm.factors)
+        self._files.ensure_fits(factors.get("size", 0))
         answer = self._worker.ask(str(factors.pop("operation")), seed=self._seeds.getrandbits(31), **factors)
         if UNAVAILABLE in answer:
             raise ArmUnavailableError(answer[UNAVAILABLE])
@@ -89,6 +91,7 @@ def measurement(arm: Arm, answer: Json) -> Measurement:
         REQUESTS: _share(answer["device"], f"{direction}_requests", moved / MIB),
         DEVICE_BYTES: _share(answer["device"], f"{direction}_bytes", moved),
         CPU: usage.cpu_s / (moved / GB),
+        CPU_A_BLOCK: usage.cpu_s * 1e6 / (moved / arm["block_size"]),
         SWITCHES: usage.voluntary_switches / (moved / MIB),
         SYNCS: answer["sync_count"] / (moved / MIB),
         MOVED: moved,

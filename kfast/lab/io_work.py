@@ -1,6 +1,6 @@
 """What the child of the input/output experiments does to files, and how it counts while it works.
 
-One loop writes for all arms, so that they differ in the places and in nothing else.
+One loop writes for all arms that go to different places, so that they differ in nothing else.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from random import Random
 
 from kfast.child_process import Json
 from kfast.lab.counters import device_io, difference, process_io
 from kfast.lab.results import as_json
 from kfast.lab.usage import Usage, UsageInterval
+from kfast.record.builder import RecordBatchBuilder
+from kfast.record.checksum import crc32c
+from kfast.record.layout import ATTRIBUTES_POSITION
 
 fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
 NO_SYNC = 0
@@ -29,6 +33,13 @@ class Moved:
 
     size_bytes: int
     sync_count: int = 0
+
+
+def make_batch(size: int) -> bytearray:
+    """A batch of one record, `size` bytes or a few more, whose value does not compress."""
+    builder = RecordBatchBuilder()
+    builder.append(None, Random(7).randbytes(max(1, size - 75)), 1_700_000_000_000)
+    return builder.build()
 
 
 def counted(path: str, work: Callable[[], Moved]) -> Json:
@@ -75,6 +86,15 @@ def write_blocks(places: Sequence[Place], block: bytes, sync_bytes: int) -> Move
     if sync_bytes != NO_SYNC:
         sync_count += _sync(unsynced)
     return Moved(moved, sync_count)
+
+
+def check_and_write(fd: int, batch: bytearray, count: int) -> Moved:
+    """What a log cannot do without, `count` times: the batch's CRC-32C, and a write behind the last one."""
+    position, checked = 0, memoryview(batch)[ATTRIBUTES_POSITION:]
+    for _ in range(count):
+        crc32c(checked)
+        position += os.pwrite(fd, batch, position)
+    return Moved(position)
 
 
 def _sync(descriptors: set[int]) -> int:

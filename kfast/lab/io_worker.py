@@ -17,8 +17,16 @@ from pathlib import Path
 from kfast.child_process import Json, run_child
 from kfast.file_slice import OpenFile
 from kfast.lab.experiment import ArmUnavailableError
-from kfast.lab.io_work import Moved, counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
-from kfast.lab.log_experiment import make_batch
+from kfast.lab.io_work import (
+    Moved,
+    check_and_write,
+    counted,
+    fdatasync,
+    make_batch,
+    read_blocks,
+    read_blocks_at_once,
+    write_blocks,
+)
 from kfast.lab.residency import Residency, cached_share, make_cold, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
@@ -32,7 +40,10 @@ NOT_HERE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EMFILE)  # no such call, or no
 
 
 class IoWorker:
-    """Settings: `path` of the laid-out file; new files lie beside it. Answers `read`, `write`, `append` and `log`."""
+    """Settings: `path` of the laid-out file; new files lie beside it.
+
+    Answers `read`, `write`, `append`, `log`, `bare`.
+    """
 
     def __init__(self, settings: Json) -> None:
         self._file = OpenFile(settings["path"], os.O_RDWR)
@@ -43,6 +54,7 @@ class IoWorker:
             "write": self._write,
             "append": self._append,
             "log": self._log,
+            "bare": self._bare,
         }
 
     def ready(self) -> Json:
@@ -97,6 +109,14 @@ class IoWorker:
             _sync_directory(directory)
             answer = counted(str(directory), lambda: _append_to_log(log, batch, count, sync_bytes // block_size))
             log.delete()
+        return answer | {"planned_bytes": count * len(batch)}
+
+    def _bare(self, block_size: int, sync_bytes: int, size: int, seed: int) -> Json:
+        """The batches of `_log` by a loop that does no more than it must; it knows no sync policy but none."""
+        batch, count = make_batch(block_size), size // block_size
+        with self._new_directory() as directory:
+            file = OpenFile(directory / "0", os.O_WRONLY | os.O_CREAT)
+            answer = counted(str(directory), lambda: check_and_write(file.fd, batch, count))
         return answer | {"planned_bytes": count * len(batch)}
 
     def _positions(self, order: str, block_size: int, size: int, seed: int) -> Sequence[int]:

@@ -42,6 +42,7 @@ def test_what_the_child_counted_becomes_values(session):
         "device_requests_per_mib": 5.0,
         "device_bytes_per_byte": 1.5,
         "cpu_s_per_gb": 0.5 / (2 * MIB / 1e9),
+        "cpu_us_per_block": 0.5e6 / 512,
         "voluntary_switches_per_mib": 3.0,
         "file_syncs_per_mib": 2.0,
         "moved_bytes": 2 * MIB,
@@ -87,6 +88,12 @@ def test_what_this_machine_cannot_do_is_an_arm_that_cannot_be_run_here(session, 
 def test_what_goes_wrong_in_the_child_is_no_reason_to_go_on(session):
     with pytest.raises(ChildError, match="not to erase"):
         session.run(Arm.of("erase", operation="erase"))
+
+
+def test_more_than_may_be_put_there_is_not_written(session):
+    session._files.limit_bytes = 3 * MIB
+    with pytest.raises(KafkaStorageError, match="4194304 bytes of lab data are more than the 3145728 allowed"):
+        session.run(write_arm(IN_ORDER, 4096, NO_SYNC, 4 * MIB))
 
 
 def test_a_child_that_has_ended_is_an_error(session):

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from kfast.lab import io_worker
-from kfast.lab.io_work import NO_SYNC
+from kfast.lab.io_work import NO_SYNC, make_batch
 from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, SHUFFLED, WARM, IoWorker
 from kfast.lab.unavailable import Unavailable
 
@@ -98,6 +98,14 @@ def test_the_log_gets_as_many_batches_and_is_flushed_as_often(worker, monkeypatc
     answer = append(worker, "log", sync_bytes=sync_bytes)
     assert answer["moved_bytes"] == answer["planned_bytes"] == pytest.approx(SIZE, rel=0.01)
     assert answer["sync_count"] == len(calls) == flushes
+
+
+def test_the_bare_loop_writes_the_batches_of_the_log_one_behind_the_other(worker, written, disk_directory):
+    answer, of_log = append(worker, "bare"), append(worker, "log")
+    assert answer["moved_bytes"] == answer["planned_bytes"] == of_log["moved_bytes"]
+    positions = [position for _, position in written[: SIZE // BLOCK_SIZE]]
+    assert positions == list(range(0, answer["moved_bytes"], len(make_batch(BLOCK_SIZE))))
+    assert [path.name for path in disk_directory.iterdir()] == ["data.log"]
 
 
 def test_a_cold_read_that_cannot_be_checked_is_refused(worker, monkeypatch):
