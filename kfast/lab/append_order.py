@@ -178,8 +178,9 @@ APPEND_ORDER = Experiment(
         "write-back, which Kafka relies on and which waits for no single file; nor, without a sync, anything of a disk"
     ),
     counter_check=(
-        "fio --name=w --filename=FILE --size=512M --io_size=128M --bs=16k --rw=randwrite --fdatasync=4096 (then "
-        "--rw=write; then --fdatasync=1 --io_size=32M for both)"
+        "head -c 512M /dev/urandom > w; sync w; for rw in randwrite write; do fio --name=$rw --filename=w --size=512M "
+        "--io_size=128M --bs=16k --rw=$rw --fdatasync=4096 --end_fsync=1; done; rm w  "
+        "# then with --io_size=32M --fdatasync=1 for every batch"
     ),
     plan=_plan,
 )

@@ -221,11 +221,12 @@ COPY_COST = Experiment(
     shows="what copies and system calls cost in processor time, for each end, from a warm file over loopback",
     shows_not="more GB/s: those follow only where this CPU is the limit; nor a network card's work, TLS or a cold file",
     counter_check=(
-        "head -c 1G /dev/urandom > f; nc -lk 127.0.0.1 9000 > /dev/null & then compare user + sys of time python3 -c "
-        '\'import socket; s = socket.socket(); s.setsockopt(6, socket.TCP_CONGESTION, b"reno"); '
-        's.connect(("127.0.0.1", 9000)); f = open("f", "rb", 0); '
-        '[s.sendall(b) for _ in range(8) if f.seek(0) == 0 for b in iter(lambda: f.read(1 << 20), b"")]\' '
-        "with the same that ends in [s.sendfile(f, 0) for _ in range(8)]"
+        "head -c 64M /dev/urandom > f; nc -lk 127.0.0.1 9000 > /dev/null & sleep 1; S='import os, socket; "
+        's = socket.socket(); s.setsockopt(6, socket.TCP_CONGESTION, b"reno"); s.connect(("127.0.0.1", 9000)); '
+        'f = open("f", "rb", 0); b = memoryview(bytearray(1 << 20))\'; '
+        'time python3 -c "$S; [s.sendall(b[:f.readinto(b)]) for i in range(8192) if i % 64 or f.seek(0) == 0]"; '
+        'time python3 -c "$S; [os.sendfile(s.fileno(), f.fileno(), i % 64 << 20, 1 << 20) for i in range(8192)]"; '
+        "kill $!; rm f  # compare user + sys; nc is netcat-openbsd's"
     ),
     plan=_plan,
 )

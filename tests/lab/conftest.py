@@ -1,7 +1,13 @@
-"""A directory on a file system with a disk under it, where residency and device counters mean something; and results
-whose numbers are known, to hold sentences and tables against.
+"""A directory on a file system with a disk under it, where residency and device counters mean something; results whose
+numbers are known, to hold sentences and tables against; and children under strace, to hold their counts against.
 """
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from typing import ClassVar
 
 import pytest
@@ -36,6 +42,25 @@ STOLEN = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.0, io_wa
 def disk_directory():
     with LabDirectory() as directory:
         yield directory.path
+
+
+@pytest.fixture
+def traced(tmp_path):
+    """`traced(module, messages)`: the child's answers, and how often it made each system call by strace's count."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+
+    def run(module, messages):
+        log, lines = tmp_path / "strace.log", "".join(f"{json.dumps(message)}\n" for message in messages)
+        command = ["strace", "-f", "-e", "trace=pwrite64,fdatasync,sendfile", "-o", log]
+        command += [sys.executable, "-m", module]
+        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=False)
+        if "ptrace" in done.stderr.lower():
+            pytest.skip(f"strace cannot trace here: {done.stderr.splitlines()[0]}")
+        calls = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+        return [json.loads(line) for line in done.stdout.splitlines()], Counter(calls)
+
+    return run
 
 
 @pytest.fixture(scope="session")

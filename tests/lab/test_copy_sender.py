@@ -35,6 +35,17 @@ def test_the_working_set_is_sent_again_and_again(mode, syscalls, copied, sender_
     assert answer["cpu_copied_bytes"] == copied
 
 
+@pytest.mark.parametrize("mode", ["sendfile", BARE_SENDFILE])
+def test_strace_counts_the_same_calls(traced, tmp_path, mode):
+    path = tmp_path / "data.log"
+    path.write_bytes(CONTENT)
+    arguments = {"copy_mode": mode, "chunk_size": 2000, "size": 10_000, "working_set_size": 4000, "fetch_size": 4000}
+    with socket.create_server(("127.0.0.1", 0)) as server:  # which takes 10,000 bytes before anybody accepts
+        settings = {"path": str(path), "port": server.getsockname()[1]}
+        (_, answer), calls = traced("kfast.lab.copy_sender", [settings, {"request": "send", **arguments}])
+    assert calls["sendfile"] == answer["syscalls"] == 5
+
+
 def test_a_working_set_larger_than_the_file_is_refused(sender_and_peer):
     arguments = {"copy_mode": "splice", "chunk_size": 1, "size": 1, "working_set_size": 1 << 20, "fetch_size": 1}
     with pytest.raises(KafkaStorageError, match="1048576 bytes does not lie in"):

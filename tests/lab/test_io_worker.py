@@ -154,6 +154,17 @@ def test_an_answer_holds_the_counters_and_what_was_cached(worker):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("partitions", "sync_bytes"), [(1, 4 * BLOCK_SIZE), (8, 8 * BLOCK_SIZE), (8, BLOCK_SIZE)])
+def test_strace_counts_the_same_writes_and_syncs(traced, disk_directory, partitions, sync_bytes):
+    path = disk_directory / "data.log"
+    path.write_bytes(b"")
+    arguments = {"partitions": partitions, "block_size": BLOCK_SIZE, "sync_bytes": sync_bytes, "size": SIZE, "seed": 3}
+    messages = [{"path": str(path)}, {"request": "append", **arguments}]
+    (_, answer), calls = traced("kfast.lab.io_worker", messages)
+    assert calls["pwrite64"] == answer["moved_bytes"] // BLOCK_SIZE == 16
+    assert calls["fdatasync"] == answer["sync_count"] > 0
+
+
 def test_other_questions_are_refused(worker):
     with pytest.raises(ValueError, match="not to erase"):
         worker.answer("erase", {})
