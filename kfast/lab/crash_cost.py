@@ -59,14 +59,14 @@ def is_killed(arm: Arm) -> bool:
 
 
 def crash_arms(is_smoke: bool) -> list[Arm]:
-    """Sizes of the log, ages of the checkpoint, sizes of a batch, a clean stop, killed writers; an A/A pair."""
+    """Sizes of the log, ages of the checkpoint, sizes of a batch, a clean stop, killed writers; A/A pairs."""
     if is_smoke:
         arms = [crash_arm(SMOKE_LOG), crash_arm(SMOKE_LOG, is_torn=False), killed_arm(SMOKE_LOG, MIB)]
         return [*arms, crash_arm(SMOKE_LOG).again()]
     arms = [crash_arm(SMALL_LOG), *(crash_arm(LARGE_LOG, flushed_share=share) for share in (0.0, 0.5, 1.0))]
     arms += [crash_arm(SMALL_LOG, batch_size) for batch_size in BATCH_SIZES]
     arms += [killed_arm(SMALL_LOG, batch_size) for batch_size in KILLED_BATCH_SIZES]
-    return [*arms, crash_arm(LARGE_LOG, is_torn=False), crash_arm(SMALL_LOG).again()]
+    return [*arms, crash_arm(LARGE_LOG, is_torn=False), *(crash_arm(size).again() for size in (SMALL_LOG, LARGE_LOG))]
 
 
 def kill_sentences(result: ExperimentResult) -> list[str]:
@@ -183,7 +183,7 @@ CRASH_COST = Experiment(
         "is_torn": "a crash, with half a batch at the end; or a clean stop",
         "is_killed": "a crash, with what a writer left that was killed",
     },
-    control="a clean stop; 64 MiB with nothing flushed runs twice in each block (A/A)",
+    control="a clean stop; 64 MiB and 512 MiB with nothing flushed run twice in each block (A/A)",
     measures=(
         Measure(ELAPSED, "ms to open", "less"),
         Measure(CPU, "CPU s/GB of log", "less"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from kfast.lab.crash_cost import (
@@ -31,6 +33,8 @@ def test_the_full_form_varies_one_thing_at_a_time():
     assert {arm["batch_size"] for arm in arms if is_killed(arm)} == {64 << 10, 1 << 20}
     plan = CRASH_COST.plan(Options())
     assert plan.run_count * plan.run_s < 150
+    twice = {replace(arm, replicate=0) for arm in arms if arm.replicate}
+    assert all(twice & {one.over, one.under} for one in plan.comparisons)
 
 
 @pytest.fixture(scope="module")
