@@ -24,7 +24,8 @@ def smoke():
 
 @pytest.fixture(scope="module")
 def result(smoke):
-    return replace(smoke, is_smoke=False)
+    runs = [replace(run, machine=Unavailable("no block is lost to other guests")) for run in smoke.runs]
+    return replace(smoke, is_smoke=False, runs=runs)
 
 
 def texts(shown):
