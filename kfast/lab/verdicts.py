@@ -131,8 +131,3 @@ def cold_consumers_read_the_disk(result: ExperimentResult) -> bool:
     return all(run.value(CACHED_OF_LOG) == 0 for run in runs) and all(
         share > 0 for share in read if not isinstance(share, Unavailable)
     )
-
-
-def has_no_smoke(results: Sequence[ExperimentResult]) -> bool:
-    """Whether all stored results, if there are any, are full runs."""
-    return not results or is_evidence(results)
