@@ -1,7 +1,7 @@
 import pytest
 
-from kfast.lab import crash_writer
 from kfast.child_process import ChildError
+from kfast.lab import crash_writer
 from kfast.lab.crash_writer import CONFIG, batches_of_killed_writer
 from kfast.log.log import Log
 
