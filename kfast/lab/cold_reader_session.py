@@ -48,6 +48,9 @@ SEGMENT_BYTES: Final = 1 << 20
 REQUESTS_PER_S: Final = 1_000
 RECORDS_PER_REQUEST: Final = 10
 RECORDS_PER_BATCH, RECORD_SIZE = 100, 1024  # of the old log: ten batches fill a segment nearly
+LEAST_LOG_BYTES: Final = 64 << 20
+"""Of a smoke run: twice what it reads would last half a second, which a busy machine takes to start a process."""
+
 NO_CONSUMER: Final = Unavailable("there is no consumer")
 
 
@@ -61,8 +64,8 @@ class Sizes:
 
     @property
     def log_bytes(self) -> int:
-        """Twice what a run reads, so that none comes to the end of the log."""
-        return int(2 * (self.settle_s + self.measure_s) * self.consumer_bytes_per_s)
+        """Twice what a run reads, so that none comes to the end of the log, also where the producer starts late."""
+        return max(LEAST_LOG_BYTES, int(2 * (self.settle_s + self.measure_s) * self.consumer_bytes_per_s))
 
 
 @dataclass(frozen=True, slots=True)
