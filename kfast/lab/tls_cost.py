@@ -34,7 +34,6 @@ from kfast.lab.tls_session import (
     open_tls_session,
 )
 from kfast.lab.unavailable import Unavailable
-from kfast.lab.verdicts import copied_as_claimed as copied_as_claimed  # the notebook on TLS asks for it here
 from kfast.transfer.tls_connection import SENT_AS
 
 MIB = 1 << 20
