@@ -17,7 +17,6 @@ from pathlib import Path
 
 from kfast.child_process import ChildError
 from kfast.lab.io_work import make_batch
-from kfast.lab.lab_directory import LabDirectory
 from kfast.log.config import LogConfig
 from kfast.log.log import Log
 
@@ -43,16 +42,6 @@ def batches_of_killed_writer(directory: Path, batch_size: int, count: int) -> in
     if writer.returncode != -signal.SIGKILL:
         raise ChildError(f"the writer ended with status {writer.returncode} before it was killed")
     return acknowledged
-
-
-def acknowledged_and_found(batch_size: int = 1 << 20, count: int = 8) -> tuple[int, int]:
-    """Kill a writer and open what it leaves: how many batches it had acknowledged, and how many are there, whole."""
-    with LabDirectory() as directory:
-        acknowledged = batches_of_killed_writer(directory.path, batch_size, count)
-        log = Log.open(directory.path, CONFIG)  # not known to be clean, so every batch is checked
-        found = log.log_end_offset
-        log.close()
-    return acknowledged, found
 
 
 def append_until_killed(directory: Path, batch_size: int, log_size: int) -> None:

@@ -1,7 +1,6 @@
 import pytest
 
 from kfast.child_process import ChildError
-from kfast.lab import crash_writer
 from kfast.lab.crash_writer import CONFIG, batches_of_killed_writer
 from kfast.log.log import Log
 
@@ -20,8 +19,3 @@ def test_a_writer_that_ends_by_itself_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ChildError, match="ended with status 1 before it was killed"):
         batches_of_killed_writer(tmp_path / "file", BATCH_SIZE, 5)
-
-
-def test_what_it_acknowledged_is_found_again():
-    acknowledged, found = crash_writer.acknowledged_and_found(batch_size=64 << 10, count=4)
-    assert 4 <= acknowledged <= found
