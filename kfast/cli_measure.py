@@ -12,6 +12,8 @@ from typing import Any
 
 from kfast.cli_parser import add_command, say
 
+ENDED_EARLY = 130  # as a shell says it of what Ctrl-C has ended
+
 
 def add_commands(commands: Any) -> None:
     """Add `bench` and `experiment` to the parser of `kfast`."""
@@ -70,17 +72,18 @@ def _run_experiment(options: argparse.Namespace) -> int:
         kept = run_to_file(run, options.results, progress)
     if kept is None:
         say("Ended before the first block was complete: nothing is kept.")
-        return 130
+        return ENDED_EARLY
     result, path = kept
     for line in report_lines(experiment, result):
         say(line)
-    say(f"{len({one.block for one in result.runs})} of {run.plan.block_count} blocks are kept in {path}")
-    return 0
+    kept_count = len({one.block for one in result.runs})
+    say(f"{kept_count} of {run.plan.block_count} blocks are kept in {path}")
+    return 0 if kept_count == run.plan.block_count else ENDED_EARLY
 
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let kill(1) end a measurement as Ctrl-C does: blocks are kept, files and children go."""
+    """Let kill(1) end a measurement as Ctrl-C does: its files and children go, and an experiment's blocks are kept."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

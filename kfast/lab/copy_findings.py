@@ -14,7 +14,7 @@ from kfast.lab.copy_cost import COPYING, ZERO_COPY, changed, copy_arm, reference
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.copy_session import COPIES, PAGE_FAULTS, RECEIVER_CPU, SENDER_CPU, SENT, SYSCALLS, THROUGHPUT
 from kfast.lab.experiment import Arm, ArmUnavailableError, Comparison
-from kfast.lab.experiment_findings import is_effect, no_finding, resolution_sentence
+from kfast.lab.experiment_findings import is_effect, no_finding, no_finding_headline, resolution_sentence
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import factor, inverse, number
@@ -90,8 +90,7 @@ def main_sentence(result: ExperimentResult) -> str:
 def headline(result: ExperimentResult) -> str:
     """The main finding, short enough for the title of a figure."""
     if no_finding(result):
-        kind = "Smoke run" if result.is_smoke else "Too few blocks"
-        return f"{kind}, no finding ({result.block_count} blocks)"
+        return f"{no_finding_headline(result)} ({result.block_count} blocks)"
     try:
         chunks, mode = (_divided(result, one) for one in (chunks_alone(result), mode_alone(result)))
     except ArmUnavailableError as error:

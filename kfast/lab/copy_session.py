@@ -42,10 +42,14 @@ class CopyLink:
         try:
             settings = {"path": str(path), "port": self._receiver.ready["port"]}
             self._sender = ChildProcess("kfast.lab.copy_sender", settings)
+            try:
+                self._receiver.ask("accept")
+            except BaseException:
+                self._sender.stop()
+                raise
         except BaseException:
             self._receiver.stop()
             raise
-        self._receiver.ask("accept")
         self._executor = ThreadPoolExecutor(1)
         ends = {self._sender.ready["congestion_control"], self._receiver.ready["congestion_control"]}
         self.congestion_control = ", ".join(sorted(ends))

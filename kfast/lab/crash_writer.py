@@ -41,6 +41,8 @@ def batches_of_killed_writer(directory: Path, batch_size: int, count: int) -> in
         acknowledged += len(writer.stdout.read())
     if writer.returncode != -signal.SIGKILL:
         raise ChildError(f"the writer ended with status {writer.returncode} before it was killed")
+    if acknowledged < count:
+        raise ChildError(f"the writer was killed by somebody else after {acknowledged} of {count} batches")
     return acknowledged
 
 

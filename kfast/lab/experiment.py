@@ -1,6 +1,6 @@
 """An experiment as a value: its question, the arms that answer it, and what would prove the slogan wrong.
 
-    EXPERIMENTS["E6"].plan(Scale.SMOKE)  -> Plan: which arms, how often, and how to open the session that runs one
+    EXPERIMENTS["E6"].plan(Options(is_smoke=True))  -> Plan: which arms, how often, and what opens their session
 
 What runs it is `experiment_run`, what it found `experiment_result`. Nothing is started or measured here.
 """
@@ -107,6 +107,8 @@ class Plan:
     reopens: bool = False
     """Whether each block has a session of its own. Where processes and files come to lie in memory changes what a copy
     costs by some percent, and stays as it is for as long as they live: so it must vary within a run as between two."""
+    open_s: float = 2.0
+    """About what opening a session takes, where that is done for each block."""
 
     @property
     def run_count(self) -> int:
@@ -116,6 +118,8 @@ class Plan:
     def estimated_text(self) -> str:
         """How long all runs take, in words."""
         seconds = self.run_count * self.run_s
+        if self.reopens:
+            seconds += (self.block_count - 1) * (self.open_s + self.run_s)
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 

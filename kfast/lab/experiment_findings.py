@@ -29,6 +29,11 @@ def no_finding(result: ExperimentResult) -> str:
     return ""
 
 
+def no_finding_headline(result: ExperimentResult) -> str:
+    """The same, short enough for the title of a figure."""
+    return f"{'Smoke run' if result.is_smoke else 'Too few blocks'}, no finding"
+
+
 def is_effect(result: ExperimentResult, comparison: Comparison) -> bool:
     """Whether the two arms differ by more than chance and by more than the same arm run twice does."""
     ratio, smallest = result.ratio(comparison), result.aa_resolution(comparison.measure, comparison)
@@ -55,7 +60,7 @@ def sentence(result: ExperimentResult, comparison: Comparison) -> str:
 def headline(result: ExperimentResult) -> str:
     """The first comparison, short enough for the title of a figure."""
     if no_finding(result):
-        return "Smoke run, no finding" if result.is_smoke else "Too few blocks, no finding"
+        return no_finding_headline(result)
     if not result.comparisons:
         return f"{result.block_count} blocks"
     comparison = result.comparisons[0]
@@ -79,7 +84,7 @@ def held_against(question: str, predicted: float | None, result: ExperimentResul
     ratio = result.ratio(comparison)
     if isinstance(ratio, Unavailable):
         return f"{question}: {ratio}."
-    return against(question, predicted, ratio, result.is_smoke)
+    return against(question, predicted, ratio, no_finding(result))
 
 
 def agreement(results: Sequence[ExperimentResult]) -> list[str]:
@@ -99,8 +104,11 @@ def agreement_sentence(results: Sequence[ExperimentResult]) -> str:
     if pair is None:
         return ""
     shared = [_intervals(comparison, *pair) for comparison in pair[1].comparisons if comparison in pair[0].comparisons]
-    meeting = sum(both is not None and _meet(*both) for both in shared)
-    return f"The last two stored runs agree in {meeting} of {len(shared)} comparisons."
+    measured = [both for both in shared if both is not None]
+    apart = [_times_apart(*both) for both in measured if not _meet(*both)]
+    words = f"The last two stored runs agree in {len(measured) - len(apart)} of {len(measured)} comparisons"
+    others = f"; the others differ by at most {number(max(apart))} times" if apart else ""
+    return f"{words}{others}." if measured else ""
 
 
 def last_two(results: Sequence[ExperimentResult]) -> tuple[ExperimentResult, ExperimentResult] | None:
@@ -189,16 +197,6 @@ def cell(values: Interval | Unavailable, scale: float = 1.0) -> str:
     return f"{middle} [{low}, {high}]"
 
 
-def merged_ratio(results: Sequence[ExperimentResult], place: int = 0) -> list[tuple[ExperimentResult, Interval]]:
-    """The comparison at `place` in each result that has one and may conclude something."""
-    found = []
-    for result in results:
-        ratio = Unavailable("no finding") if no_finding(result) else result.ratio(result.comparisons[place])
-        if not isinstance(ratio, Unavailable):
-            found.append((result, ratio))
-    return found
-
-
 def _is_measured(result: ExperimentResult, measure: Measure) -> bool:
     return any(measure.name in run.measurement.values for run in result.runs)
 
@@ -208,6 +206,10 @@ def _limit_words(result: ExperimentResult, comparison: Comparison) -> str:
     if over == under:
         return f"The limit was {over}." if over != "none" else "No resource was the limit."
     return f"The limit was {over} in {comparison.over}, {under} in {comparison.under}."
+
+
+def _times_apart(one: Interval, other: Interval) -> float:
+    return max(one.median / other.median, other.median / one.median)
 
 
 def _meet(one: Interval, other: Interval) -> bool:

@@ -92,8 +92,9 @@ class ExperimentResult:
         """
         twice = [replace(arm, replicate=0) for arm in self.arms if arm.replicate]
         own = [arm for arm in twice if comparison is not None and arm in (comparison.over, comparison.under)]
-        found = [self._pairs(arm, arm.again(), measure) for arm in own or twice]
-        factors = [resolution(*pairs) for pairs in found if not isinstance(pairs, Unavailable)]
+        found = [self._pairs(arm, arm.again(), measure) for arm in (*own, *twice)]
+        factors = [resolution(*pairs) for pairs in found[: len(own)] if not isinstance(pairs, Unavailable)]
+        factors = factors or [resolution(*pairs) for pairs in found if not isinstance(pairs, Unavailable)]
         missing = [pairs for pairs in found if isinstance(pairs, Unavailable)] or [Unavailable("no arm was run twice")]
         return max(factors) if factors else missing[0]
 
@@ -105,6 +106,8 @@ class ExperimentResult:
         if isinstance(second, Unavailable):
             return second
         blocks = [block for block in first if block in second]
+        if not blocks:
+            return Unavailable("no block has both arms")
         return [first[block] for block in blocks], [second[block] for block in blocks]
 
     def limited_by(self, arm: Arm) -> str:

@@ -81,10 +81,11 @@ class ExperimentRun:
         try:
             measurement = session.run(arm)
         except ArmUnavailableError as error:
-            if arm not in self._ran:  # one that could be run before lacks this block only
+            if arm not in self._ran:  # one that was recorded before lacks this block only
                 self._skipped[arm] = Unavailable(str(error))
             return None
-        self._ran.add(arm)
+        if block >= 0:
+            self._ran.add(arm)
         return Run(block, arm, measurement, difference(machine_cpu(), before))
 
     def run(self, progress: Progress | None = None) -> ExperimentResult:
@@ -120,17 +121,17 @@ def run_to_file(
     blocks = run.blocks(progress)
     try:
         for block in blocks:
-            runs += block
-            result = run.result(runs)
+            result = run.result([*runs, *block])
             file = file or ResultsFile(result, run.experiment.slug, directory)
             file.add(block, result.skipped)
+            runs += block
     except KeyboardInterrupt:
         pass
     except (KfastError, OSError) as error:
-        if file is None:
+        if file is None or not runs:
             raise
         kept = len({one.block for one in runs})
         raise EndedEarlyError(f"{error}; the {kept} blocks before it are kept in {file.path}") from error
     finally:
         blocks.close()
-    return (run.result(runs), file.path) if file is not None else None
+    return (run.result(runs), file.path) if file is not None and runs else None

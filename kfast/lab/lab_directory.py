@@ -12,6 +12,7 @@ import random
 import shutil
 import tempfile
 import time
+import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -29,7 +30,7 @@ class LabDirectory:
     """A new directory for one experiment. `limit_bytes` is what may be put there: `ensure_fits` checks it.
 
     It goes when the `with` block ends, when the object does, or when the interpreter exits; that of a process which was
-    killed goes when the next one is made.
+    killed goes when another one is made, a minute later or more.
     """
 
     def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
@@ -37,8 +38,9 @@ class LabDirectory:
         remove_stale(home)
         self._directory = tempfile.TemporaryDirectory(prefix=PREFIX, dir=home)
         self.path = Path(self._directory.name)
-        self._lock: int | None = os.open(self.path, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        lock = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        self._let_go = weakref.finalize(self, os.close, lock)
         self.limit_bytes = min(MAX_SIZE_BYTES, shutil.disk_usage(home).free // FREE_SPACE_SHARE)
 
     def ensure_fits(self, size_bytes: int) -> None:
@@ -62,10 +64,10 @@ class LabDirectory:
 
     def close(self) -> None:
         """Remove it, with all that is in it. Calling it twice does no harm."""
-        self._directory.cleanup()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        try:
+            self._directory.cleanup()
+        finally:
+            self._let_go()
 
     def __enter__(self) -> LabDirectory:
         return self
@@ -82,9 +84,10 @@ class LabDirectory:
 def remove_stale(parent: Path) -> None:
     """Remove the lab directories that no process holds any more: whoever made them was killed."""
     for path in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
-            if time.time() - path.stat().st_mtime > STALE_S and not _is_held(path):
-                shutil.rmtree(path)
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # gone meanwhile, another user's, or on a file system without locks
+                if time.time() - path.stat().st_mtime > STALE_S and not _is_held(path):
+                    shutil.rmtree(path)
 
 
 def _is_held(path: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from kfast.client.cluster import create_topic
 from kfast.client.produce_load import ProduceLoad
+from kfast.errors import KafkaStorageError
 from kfast.lab.residency import Residency, residency, together
 from kfast.lab.unavailable import Unavailable
 
@@ -51,7 +52,9 @@ class PreparedLog:
         )
         with closing(load):
             load.run()
-        self.with_files(os.fdatasync)
+        if self._data_dir and not self._files():
+            raise KafkaStorageError(f"there is no segment of {topic}-0 in {self._data_dir}: nothing can be synced")
+        self.with_files(os.fsync)
 
     def pages(self) -> Residency | Unavailable:
         """What the page cache holds of it now."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from kfast.broker.process import BrokerProcess
-from kfast.child_process import ChildError, ChildProcess, Json
+from kfast.child_process import ChildProcess, Json
 from kfast.client.cluster import connect, create_topic, delete_topic
 from kfast.client.produce_load import REQUESTS_IN_FLIGHT
 from kfast.lab.copy_session import CACHED_SHARE, COPIES
@@ -60,8 +60,6 @@ PRODUCED_LIMITS: Final = {
     "file.delete.delay.ms": "0",
 }
 RETENTION_CHECK_MS: Final = 250
-REST_S: Final = 5.0
-_POLL_S: Final = 0.005
 
 
 class Listener:
@@ -103,18 +101,6 @@ class Listener:
             yield PRODUCED_TOPIC
         finally:
             delete_topic(where, PRODUCED_TOPIC, ssl_ca_location=trusted)
-
-    def at_rest(self) -> Json:
-        """What the broker has counted, when the last connection has ended: it may still be busy with what was sent.
-
-        Raises ChildError where one has not ended after REST_S.
-        """
-        deadline = time.monotonic() + REST_S
-        while (counted := self.broker.metrics())["connections"]:
-            if time.monotonic() > deadline:
-                raise ChildError(f"{REST_S:g} s after its client the broker has {counted['connections']} connections")
-            time.sleep(_POLL_S)
-        return counted
 
     def cached_share(self, log_size: int) -> Value:
         """The share of a log's pages that is in the page cache now."""
@@ -202,13 +188,13 @@ class TlsSession:
         if factors.get("copy_mode") in ("read_send", "sendfile"):
             listener.broker.set("kfast.copy.mode", arm["copy_mode"])
             listener.broker.set("kfast.copy.chunk.bytes", str(arm["chunk_size"]))
-        idle = listener.at_rest()
+        idle = listener.broker.metrics_at_rest()
         with listener.client(arm) as client:
             time.sleep(self._settle_s)
             before = Moment.now(client, listener.broker)
             time.sleep(self._measure_s)
             after = Moment.now(client, listener.broker)
-        counted = {COPIES: copies(idle, listener.at_rest())}
+        counted = {COPIES: copies(idle, listener.broker.metrics_at_rest())}
         counted[CACHED_SHARE] = listener.cached_share(arm["log_size"]) if "log_size" in factors else NOT_SENT
         return measurement(before, after, counted)
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kfast.lab.experiment import Comparison, Experiment, Factor
-from kfast.lab.experiment_findings import no_finding
+from kfast.lab.experiment_findings import no_finding, no_finding_headline
 from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.prediction import SMOKE, factor, number
+from kfast.lab.prediction import factor, number
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
@@ -97,7 +97,7 @@ def _panel(result: ExperimentResult, one: Ablation, settings: Sequence[str], nam
 
 def _headline(result: ExperimentResult, ablations: Sequence[Ablation]) -> str:
     if no_finding(result):
-        return "Smoke run, no finding" if no_finding(result) == SMOKE else "Too few blocks, no finding"
+        return no_finding_headline(result)
     ratios = [(one.client, result.ratio(one.whole)) for one in ablations]
     found = [f"{number(r.median)} times with {client}" for client, r in ratios if isinstance(r, Interval)]
     return f"All ingredients over none: {', '.join(found) or 'not measured'}"

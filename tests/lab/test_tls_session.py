@@ -120,16 +120,6 @@ def test_a_broker_that_fails_with_tls_fails_the_session_in_its_own_words(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_client_that_does_not_leave_the_broker_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(tls_session, "REST_S", 0.0)
-    with (
-        Listener(tmp_path, PLAINTEXT, [LOG_SIZE]) as listener,
-        listener.client(produce_arm(PLAINTEXT)),
-        pytest.raises(ChildError, match="0 s after its client the broker has 1 connections"),
-    ):
-        listener.at_rest()
-
-
 def test_only_what_this_machine_lacks_is_a_reason_to_leave_tls_out(monkeypatch):
     assert tls_missing() is None
     monkeypatch.setattr("kfast.lab.tls_session.importlib.util.find_spec", lambda name: None)
