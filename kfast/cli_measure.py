@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kfast.cli_parser import add_command, say
+
+ENDED_EARLY = 130  # as a shell says it of what Ctrl-C has ended
 
 
 def add_commands(commands: Any) -> None:
@@ -63,16 +68,27 @@ def _run_experiment(options: argparse.Namespace) -> int:
         raise ValueError(f"{experiment.name} measures processes of its own; it takes no --bootstrap-server")
     run = ExperimentRun(experiment, Options(options.smoke, options.blocks, options.bootstrap_server))
     say(f"{experiment.name} {experiment.title} {run.plan.run_count} runs, about {run.plan.estimated_text}.")
-    with ProgressMeter(f"kfast experiment {experiment.name}", sys.stderr) as progress:
+    with _sigterm_as_ctrl_c(), ProgressMeter(f"kfast experiment {experiment.name}", sys.stderr) as progress:
         kept = run_to_file(run, options.results, progress)
     if kept is None:
         say("Ended before the first block was complete: nothing is kept.")
-        return 130
+        return ENDED_EARLY
     result, path = kept
     for line in report_lines(experiment, result):
         say(line)
-    say(f"{len({one.block for one in result.runs})} of {run.plan.block_count} blocks are kept in {path}")
-    return 0
+    kept_count = len({one.block for one in result.runs})
+    say(f"{kept_count} of {run.plan.block_count} blocks are kept in {path}")
+    return 0 if kept_count == run.plan.block_count else ENDED_EARLY
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let kill(1) end a measurement as Ctrl-C does: its files and children go, and an experiment's blocks are kept."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _add_bench(commands: Any) -> None:
@@ -114,12 +130,13 @@ def _bench(options: argparse.Namespace) -> int:
 
     from kfast.lab import bench
     from kfast.lab.progress import ProgressMeter
+    from kfast.lab.results import to_json
 
     run, lines = bench.EXPERIMENTS[options.experiment]
-    with ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
+    with _sigterm_as_ctrl_c(), ProgressMeter(f"kfast bench {options.experiment}", sys.stderr) as progress:
         result = run(options.blocks, options.smoke, progress)
     if options.json:
-        print(json.dumps(bench.to_json(result)))
+        print(json.dumps(to_json(result)))
         return 0
     for line in lines(result):
         print(line)

@@ -1,6 +1,10 @@
 """`kfast bench` and `kfast experiment` as a user types them; what they measure is tested in tests/lab."""
 
 import json
+import os
+import subprocess
+import sys
+from subprocess import PIPE
 
 import pytest
 
@@ -33,7 +37,7 @@ def test_programs_get_one_json_object(capsys):
     found = json.loads(capsys.readouterr().out)
     assert {run["block"] for run in found["runs"]} == {0, 1}
     assert found["is_smoke"] is True
-    assert found["sync_policy"].startswith("none")
+    assert found["conditions"]["sync policy"].startswith("none")
 
 
 def test_no_experiment_is_an_error(capsys):
@@ -62,6 +66,20 @@ def test_a_run_shows_its_progress_and_its_findings_and_is_kept(capsys, tmp_path)
     assert output.err.splitlines()[-1].startswith("kfast experiment E6: ")
     (result,) = load_results(tmp_path)
     assert (result.name, result.is_smoke, result.block_count) == ("E6", True, 1)
+
+
+def test_kill_ends_a_run_as_ctrl_c_does(tmp_path):
+    command = [sys.executable, "-m", "kfast", "experiment", "run", "E1", "--smoke", "--blocks", "500"]
+    places = {"TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "KFAST_RESULTS": str(tmp_path / "results")}
+    with subprocess.Popen(command, env=os.environ | places, stdout=PIPE, stderr=PIPE, text=True) as run:
+        assert "kfast experiment E1: " in run.stderr.readline()
+        run.terminate()
+        output, _ = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert " of 500 blocks are kept in " in output
+    (result,) = load_results(tmp_path / "results")
+    assert 0 < result.block_count < 500
+    assert [path.name for path in tmp_path.rglob("kfast-lab-*")] == []
 
 
 def test_unknown_names_and_clusters_where_none_is_taken_are_errors(capsys):

@@ -8,9 +8,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kfast.errors import InvalidConfigError
+
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
+    from kfast.broker.config import BrokerConfig
     from kfast.broker.context import RequestContext
+
+
+def check_advertised(config: BrokerConfig, listen: str, listener_name: str) -> None:
+    """Raise InvalidConfigError where `advertised.listeners` names another listener than the one of `listen`.
+
+    As in Kafka what stands before :// is the name of a listener, by which the two settings belong together; here the
+    name is also how it speaks. What a proxy in front of it speaks it does not say.
+    """
+    advertised = config.get("advertised.listeners")
+    if advertised is not None and advertised.partition("://")[0] != listener_name:
+        raise InvalidConfigError(
+            f"advertised.listeners={advertised} names no listener of this broker, which listens on {listen} as "
+            f"{listener_name}: both take the same name before ://"
+        )
 
 
 def advertised_address(broker: Broker, context: RequestContext) -> tuple[str, int]:

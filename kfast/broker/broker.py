@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from kfast.broker.advertised import check_advertised
 from kfast.broker.config import BrokerConfig
 from kfast.broker.log_directory import ensure_usable
 from kfast.broker.metadata_log import MetadataLog
@@ -68,6 +69,7 @@ class Broker:
         self._groups: GroupCoordinator | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         listener = parse_listen(listen)
+        check_advertised(self.config, listen, listener.security_protocol)
         self._server = server or Server(listener.host, listener.port)
         try:
             keystore = self._open_keystore() if listener.security_protocol == "SSL" else None

@@ -266,8 +266,8 @@ _BROKER_KEYS = (
     # Who and where
     _static("node.id", _INT, "1", "This node's number, as clients see it.", minimum=0),
     _static("advertised.listeners", _STRING, None,
-            "The address clients are told to connect to, as PLAINTEXT://host:port or SSL://host:port; by default the "
-            "one they came to.", check=_one_address),
+            "The address clients are told to connect to, as PLAINTEXT://host:port or SSL://host:port, whichever the "
+            "broker listens on; by default the one they came to.", check=_one_address),
     # The certificate of an SSL listener; where none is given, one is made
     _static("ssl.keystore.type", _STRING, "PEM", "The form of the certificate and its key.", choices=("PEM",)),
     _static("ssl.keystore.location", _STRING, None, "A file that holds the certificate chain and its private key."),

@@ -67,6 +67,8 @@ def _context(path: str, setting: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # as ssl.enabled.protocols of Kafka has it
     context.options |= ssl.OP_NO_RENEGOTIATION
+    # Every frame says its own size, so one that was cut off is seen without TLS; and what ends here may still be told.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL 3, which else takes it for a fatal error
     context.num_tickets = 0  # Kafka clients resume nothing, and one that leaves with tickets unread leaves by a reset
     try:
         context.load_cert_chain(path, password=_no_password)

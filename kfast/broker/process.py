@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from kfast.broker.broker import Broker
 from kfast.broker.metrics import snapshot
-from kfast.child_process import ChildProcess, Json, run_child
+from kfast.child_process import ChildError, ChildProcess, Json, run_child
+
+REST_S: Final = 5.0
+_POLL_S: Final = 0.005
 
 
 class BrokerProcess:
@@ -44,6 +48,19 @@ class BrokerProcess:
     def metrics(self) -> Json:
         """What the broker has counted since its start: see `kfast.broker.metrics.snapshot`."""
         return self._child.ask("metrics")
+
+    def metrics_at_rest(self, timeout_s: float = REST_S) -> Json:
+        """The same once no connection is open: a thread counts what it has sent a moment after the client has it.
+
+        Raises ChildError where one is still open after `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while (counted := self.metrics())["connections"]:
+            if time.monotonic() > deadline:
+                open_count = counted["connections"]
+                raise ChildError(f"{timeout_s:g} s after its clients the broker has {open_count} connections")
+            time.sleep(_POLL_S)
+        return counted
 
     def set(self, key: str, value: str) -> None:
         """Change a dynamic broker config, such as kfast.copy.mode; it holds from the next FileSlice on."""

@@ -19,22 +19,35 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from kfast.lab.experiment import Arm, Comparison, Experiment, Factor, Measure, Measurement, Options, Plan, block_count
+from kfast.lab.experiment import (
+    Arm,
+    Comparison,
+    Experiment,
+    Factor,
+    Measure,
+    Measurement,
+    Options,
+    Plan,
+    Value,
+    block_count,
+)
 from kfast.lab.sample import Sample
-from kfast.lab.sampler import reading
+from kfast.lab.sampler import device_busy_share, reading
 from kfast.lab.unavailable import Unavailable
 from kfast.lab.workload import Workload
 from kfast.lab.workload_session import measurement
 from kfast.lab.workload_settings import LAYOUTS, WorkloadSettings
 
 RECORD_SIZE = 1024
-ARRIVED, PRODUCED, BROKER_CPU, CLIENT_CPU, STORED, WRITTEN = (
+ARRIVED, PRODUCED, ARRIVED_SHARE, BROKER_CPU, CLIENT_CPU, STORED, WRITTEN, DEVICE_BUSY = (
     "consumed_records_per_s",
     "produced_records_per_s",
+    "arrived_share",
     "broker_cpu_us_per_record",
     "client_cpu_us_per_record",
     "stored_bytes_per_record",
     "device_written_bytes_per_s",
+    "device_busy_share",
 )
 SEGMENT_BYTES = 1 << 30  # Kafka's default; no run fills one, so that none is flushed behind its back
 START_AND_STOP_S = 1.0
@@ -43,6 +56,7 @@ CATCH_UP_S = 1.0
 BEHIND_SHARE = 0.05
 POLL_S = 0.02
 NOTHING_ARRIVED = Unavailable("no record arrived")
+NOTHING_PRODUCED = Unavailable("no record was produced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +200,7 @@ class AblationSession:
             time.sleep(self._settle_s)
             before = workload.sample()
             time.sleep(self._measure_s)
-            return ablation_measurement(before, workload.sample())
+            return ablation_measurement(before, workload.sample(), settings.consumer_count)
         finally:
             workload.set(**asdict(_idle(settings.layout)))
             workload.renew_topic()
@@ -227,12 +241,20 @@ def is_followed(produced: int, consumed: int, consumer_count: int) -> bool:
     return consumed > 0 and behind <= BEHIND_SHARE * consumer_count * produced
 
 
-def ablation_measurement(before: Sample, after: Sample) -> Measurement:
-    """What every workload's measurement says, and what was written to the device meanwhile."""
+def ablation_measurement(before: Sample, after: Sample, consumer_count: int) -> Measurement:
+    """What every workload's measurement says; how much of what was produced arrived; and what the device did meanwhile.
+
+    A share over 1 is that of consumers that caught up with what had been produced before.
+    """
     found = measurement(before, after)
-    written = reading(before, after).traffic.device_write_bytes_per_s
-    arrived = found.values[ARRIVED] or NOTHING_ARRIVED
-    return replace(found, values={**found.values, ARRIVED: arrived, WRITTEN: written})
+    due = consumer_count * (after.produced_records - before.produced_records)
+    added: dict[str, Value] = {
+        ARRIVED: found.values[ARRIVED] or NOTHING_ARRIVED,
+        ARRIVED_SHARE: (after.consumed_records - before.consumed_records) / due if due else NOTHING_PRODUCED,
+        WRITTEN: reading(before, after).traffic.device_write_bytes_per_s,
+        DEVICE_BUSY: device_busy_share(before, after),
+    }
+    return replace(found, values={**found.values, **added})
 
 
 def _plan(options: Options) -> Plan:
@@ -272,10 +294,12 @@ ABLATION = Experiment(
     measures=(
         Measure(ARRIVED, "records a second that arrived, all consumers", "more"),
         Measure(PRODUCED, "records a second produced", "more"),
+        Measure(ARRIVED_SHARE, "arrived at each consumer, of 100 produced", "more", 0.01),
         Measure(BROKER_CPU, "broker CPU, us a record in or out", "less"),
         Measure(CLIENT_CPU, "client CPU, us a record in or out", "less"),
         Measure(STORED, "bytes stored a record", "less"),
         Measure(WRITTEN, "device writes, MB/s, whole device", "less", 1e6),
+        Measure(DEVICE_BUSY, "device busy, % of the time, whole device", "less", 0.01),
     ),
     falsifier="taking an ingredient away, or adding it to none, has no effect larger than the A/A resolution: then it "
     "is no reason on this machine with this workload",
@@ -283,10 +307,11 @@ ABLATION = Experiment(
     "and where the broker does",
     shows_not="shares of one whole: ingredients need each other, so their factors neither add nor multiply up. Nor "
     "what write-back costs in the long run: each run's topic is deleted before the kernel has written it. The "
-    "scattered log also sends each batch by itself, and in some arms consumers fall behind: compare produced and "
-    "arrived. Nor what a network or a disk that seeks would show: loopback is short of nothing that fewer bytes would "
-    "save, and a flash device takes scattered pages nearly as fast as a row of them. Long polls save the CPU of idle "
-    "consumers; these are hardly ever idle",
+    "scattered log also sends each batch by itself, and no arm serves the usual log batch by batch: so the layout's "
+    "factor is that of the places and of the single sends together, and which of the two made it stays open. In some "
+    "arms consumers fall behind: look at the share that arrived. Nor what a network or a disk that seeks would show: "
+    "loopback is short of nothing that fewer bytes would save, and a flash device takes scattered pages nearly as fast "
+    "as a row of them. Long polls save the CPU of idle consumers; these are hardly ever idle",
     counter_check=(
         "kafka-producer-perf-test.sh --num-records 1000000 --record-size 1024 --throughput -1 --producer-props "
         "bootstrap.servers=... batch.size=1 (then batch.size=1000000 linger.ms=5, then also compression.type=lz4, and "

@@ -11,6 +11,7 @@ neither grows nor shrinks. Its parent is a small process that ends it when told 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -87,20 +88,38 @@ def kafka_libs() -> Path:
     return libs
 
 
+def kafka_version(libs: Path) -> str:
+    """By the name of its jar, such as kafka_2.13-4.1.0.jar, which begins with Scala's version."""
+    return min(libs.glob("kafka_*.jar")).stem.partition("-")[2]
+
+
+def java_version() -> str:
+    """What `java -version` says first: the version in quotes."""
+    said = subprocess.run(
+        ["java", "-version"], capture_output=True, text=True, timeout=START_LIMIT_S, check=False
+    ).stderr
+    found = re.search(r'"(.+?)"', said)
+    return found[1] if found else _last_words(said)
+
+
 class ApacheKafka:
     """Formatted, started, and answering when the constructor returns; `stop` or the end of a `with` block ends it.
 
     `directory` is made; its data, settings and output lie there and stay for the caller to remove. `settings` are
-    Kafka's broker settings. Raises KafkaMissingError. `congestion_control` says what the connections it accepts have.
+    Kafka's broker settings. Raises KafkaMissingError. `version` is that of Kafka and of Java, `congestion_control` says
+    what the connections it accepts have.
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
         libs = kafka_libs()
-        port, controller_port = _free_ports(2)
+        self.version = f"{kafka_version(libs)} on Java {java_version()}"
+        port, controller_port = free_ports(2)
         self.bootstrap_servers = f"127.0.0.1:{port}"
+        self.data_dir = directory / "data"
         directory.mkdir(parents=True, exist_ok=True)
         self._output = directory / "output"
-        self._properties = _write_properties(directory, port, controller_port, settings or {})
+        self._properties = directory / "server.properties"
+        self._properties.write_text(server_properties(self.data_dir, port, controller_port, settings or {}))
         (directory / "log4j2.properties").write_text(LOGGING)
         self._java = ["java", f"-Dlog4j2.configurationFile={directory / 'log4j2.properties'}", "-cp", f"{libs}/*"]
         self._format()
@@ -185,20 +204,19 @@ class KafkaService:
             self._process.wait()
 
 
-def _write_properties(directory: Path, port: int, controller_port: int, settings: Mapping[str, str]) -> Path:
+def server_properties(data_dir: Path, port: int, controller_port: int, settings: Mapping[str, str]) -> str:
+    """The text of a node's server.properties."""
     address, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}"
     places = {
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{address}",
-        "log.dirs": str(directory / "data"),
+        "log.dirs": str(data_dir),
     }
-    path = directory / "server.properties"
-    path.write_text("".join(f"{key}={value}\n" for key, value in {**SETTINGS, **places, **settings}.items()))
-    return path
+    return "".join(f"{key}={value}\n" for key, value in {**SETTINGS, **places, **settings}.items())
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in listeners]

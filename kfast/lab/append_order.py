@@ -4,23 +4,29 @@ All arms but the log's write by one loop of os.pwrite, so that they differ in th
 checks each batch, has arms of its own to show what it adds. "In order" and "at random" go into a file that was laid out
 beforehand: there the order is all that differs. An appended file grows, as a log does, and the file system must find
 room for it and note its length: so one partition that grows stands beside the laid-out file written in order. At random
-is in a file four times as large as what is written, as between two syncs a kernel sorts whatever it has.
+is in a file four times as large as what is written, as between two syncs a kernel sorts whatever it has; "shuffled"
+goes to the places of "in order", which leaves no gaps.
+
+Many partitions are two things at once: many places, and many files to sync, as every 64 MiB all are synced that were
+written to. So the syncs are counted, and one file is synced as often as a thousand are: what then is left between the
+two is the number of files.
 """
 
 from __future__ import annotations
 
 from itertools import product
 
-from kfast.lab.experiment import Arm, Comparison, Experiment, Options, Plan
+from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Options, Plan
 from kfast.lab.io_experiment import MIB, ORDERS, io_plan, sync_text, write_arm
-from kfast.lab.io_session import IO_MEASURES, REQUESTS, SPEED
+from kfast.lab.io_session import IO_MEASURES, REQUESTS, SPEED, SYNCS
 from kfast.lab.io_work import NO_SYNC
-from kfast.lab.io_worker import IN_ORDER
+from kfast.lab.io_worker import IN_ORDER, SHUFFLED
 from kfast.lab.sizes import size_text
 
 BATCH_SIZE = 16 << 10  # Kafka's default batch.size
 PARTITIONS = (1, 10, 100, 1000)
 EVERY_BATCH, SOMETIMES = BATCH_SIZE, 64 * MIB
+AS_OFTEN = 64 << 10  # one file is synced 2,048 times in a run; a thousand every 64 MiB are 2,000 syncs
 SYNC_POLICIES = (SOMETIMES, EVERY_BATCH, NO_SYNC)
 LOG_SYNC_POLICIES = (SOMETIMES, NO_SYNC)  # with the disk in it, and where nothing hides what the log adds
 RUN_SIZE = 128 * MIB
@@ -66,21 +72,22 @@ def place_arm(order: str, sync_bytes: int, is_smoke: bool = False) -> Arm:
 
 
 def append_arms(is_smoke: bool) -> list[Arm]:
-    """Partitions by sync policy; both orders in one file by sync policy; the log; two A/A pairs."""
+    """Partitions by sync policy; both orders in one file by sync policy; the log; syncs and gaps; two A/A pairs."""
     partitions = SMOKE_PARTITIONS if is_smoke else PARTITIONS
     arms = [append_arm(count, sync, is_smoke) for sync, count in product(SYNC_POLICIES, partitions)]
     arms += [place_arm(order, sync, is_smoke) for sync, order in product(SYNC_POLICIES, ORDERS)]
     arms += [log_arm(sync, is_smoke) for sync in LOG_SYNC_POLICIES]
+    arms += [append_arm(1, AS_OFTEN, is_smoke), place_arm(SHUFFLED, SOMETIMES, is_smoke)]
     return [*arms, *(place_arm(IN_ORDER, sync, is_smoke).again() for sync in (SOMETIMES, EVERY_BATCH))]
 
 
 def append_comparisons(is_smoke: bool) -> list[Comparison]:
-    """For each sync policy the order alone; then many partitions, growing, and what the device saw; then the log."""
+    """For each sync policy the order alone; then many partitions, growing, what the device saw, the log; the causes."""
     orders = [_order_comparison(sync, SPEED, is_smoke) for sync in SYNC_POLICIES]
     requests = [_order_comparison(sync, REQUESTS, is_smoke) for sync in SYNC_POLICIES if sync != NO_SYNC]
     files = [comparison for sync in SYNC_POLICIES for comparison in _file_comparisons(sync, is_smoke)]
     logs = [_log_comparison(sync, is_smoke) for sync in LOG_SYNC_POLICIES]
-    return [*orders, *files, *requests, *logs]
+    return [*orders, *files, *requests, *logs, *_causes(is_smoke)]
 
 
 def _order_comparison(sync_bytes: int, measure: str, is_smoke: bool) -> Comparison:
@@ -103,6 +110,20 @@ def _file_comparisons(sync_bytes: int, is_smoke: bool) -> list[Comparison]:
         "appended to 1 growing file over in order in a laid-out one": (one, in_order),
     }
     return [Comparison(f"{_sync_words(sync_bytes)}: {words}, MB/s", SPEED, *arms) for words, arms in named.items()]
+
+
+def _causes(is_smoke: bool) -> list[Comparison]:
+    """Of many partitions the syncs alone and the files alone; of random places the order without the gaps."""
+    many = (SMOKE_PARTITIONS if is_smoke else PARTITIONS)[-1]
+    one, thousand = (append_arm(count, SOMETIMES, is_smoke) for count in (1, many))
+    in_order, shuffled = (place_arm(order, SOMETIMES, is_smoke) for order in (IN_ORDER, SHUFFLED))
+    as_often = append_arm(1, AS_OFTEN, is_smoke)
+    named = {
+        f"appended to 1 partition over 1 that is synced as often as {many:,} are": (one, as_often),
+        f"appended to 1 partition that is synced as often as {many:,} are over those {many:,}": (as_often, thousand),
+        "in order over the same places shuffled in one laid-out file": (in_order, shuffled),
+    }
+    return [Comparison(f"{_sync_words(SOMETIMES)}: {words}, MB/s", SPEED, *arms) for words, arms in named.items()]
 
 
 def _log_comparison(sync_bytes: int, is_smoke: bool) -> Comparison:
@@ -132,26 +153,34 @@ def _plan(options: Options) -> Plan:
 APPEND_ORDER = Experiment(
     name="E4",
     slug="append-order",
-    title="Why append?",
-    question="what do random places, and what do a thousand partitions, cost the writer of the same batches?",
+    title="Why append, and to few files?",
+    question="what do random places cost the writer of the same batches, what do more files, and what more syncs?",
     factors={
         "operation": "append: to growing files; write: into one laid-out file; log: by kfast's Log",
         "partitions": "files that are appended to in turns, a batch each",
-        "order": "of the places in the laid-out file",
-        "sync_bytes": f"bytes between two fdatasyncs; {BATCH_SIZE} is every batch, 0 is never",
+        "order": "of the places in the laid-out file; shuffled are those of in order, at random is anywhere in it",
+        "sync_bytes": (
+            f"bytes between two syncs of all files written meanwhile; {BATCH_SIZE} is every batch, which is one file "
+            "whatever the partitions; 0 is never"
+        ),
         "size": "bytes written in a run",
     },
     control="one partition, appended in order; the laid-out file, synced, in order, runs twice in each block (A/A)",
-    measures=IO_MEASURES,
+    measures=(*IO_MEASURES, Measure(SYNCS, "file syncs per MiB", "less")),
     falsifier="at random is about as fast as in order; or a thousand synced partitions are about as slow as at random",
-    shows="what this file system and this device make of the places that batches are written to, by sync policy",
+    shows=(
+        "what this file system and this device make of the places that batches are written to, by sync policy; and how "
+        "much of what a thousand partitions cost is in their syncs, beside one file that is synced as often"
+    ),
     shows_not=(
+        "what many partitions cost by their places alone: every 64 MiB they also bring a thousand syncs for one; nor "
         "a disk with an arm, unless this is one; nor a flash disk that must collect garbage; nor the kernel's own "
         "write-back, which Kafka relies on and which waits for no single file; nor, without a sync, anything of a disk"
     ),
     counter_check=(
-        "fio --name=w --filename=FILE --size=512M --io_size=128M --bs=16k --rw=randwrite --fdatasync=4096 (then "
-        "--rw=write; then --fdatasync=1 --io_size=32M for both)"
+        "head -c 512M /dev/urandom > w; sync w; for rw in randwrite write; do fio --name=$rw --filename=w --size=512M "
+        "--io_size=128M --bs=16k --rw=$rw --fdatasync=4096 --end_fsync=1; done; rm w  "
+        "# then with --io_size=32M --fdatasync=1 for every batch"
     ),
     plan=_plan,
 )

@@ -9,15 +9,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from pathlib import Path
+from typing import Any, Final
 
-from kfast.child_process import ChildProcess, Json
+from kfast.child_process import ChildError, ChildProcess, Json
 from kfast.client.latency import LatencySummary
 from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Measurement, Value
+from kfast.lab.load_clients import load_clients
+from kfast.lab.prepared_log import ELSEWHERE
 from kfast.lab.process_clock import cpu_s_of
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
@@ -34,7 +37,6 @@ BYTES, RECORDS, CPU_PER_GB, CPU_PER_REQUEST, P50, P99 = (
     "p50_us",
     "p99_us",
 )
-ELSEWHERE: Final = Unavailable("not on this machine")
 OWN_REQUESTS: Final = Unavailable("librdkafka keeps its requests to itself")
 START_S: Final = 10.0
 _POLL_S: Final = 0.02
@@ -88,17 +90,13 @@ LOADS: Final[Mapping[str, Load]] = {
 }
 
 
-def filling(size_bytes: int) -> Load:
-    """Writes what will be read, in the batches of `PRODUCE`, and ends."""
-    return Load("fill", "produce", {**_LARGE, "record_count": size_bytes // RECORD_SIZE})
-
-
 @dataclass(frozen=True, slots=True)
 class RunningBroker:
-    """A broker that answers, and the process whose CPU is its own: None where that is not on this machine."""
+    """A broker that answers, its process and its data: None where these are not on this machine."""
 
     bootstrap_servers: str
-    pid: int | None
+    pid: int | None = None
+    data_dir: Path | None = None
 
     @property
     def cpu_s(self) -> float | Unavailable:
@@ -117,56 +115,43 @@ class Counts:
     machine: MachineCpu | Unavailable
 
 
+@contextmanager
+def clients_of(broker: RunningBroker, topic: str, load: Load) -> Iterator[LoadClients]:
+    """The client processes of one load while the block lasts. Raises ChildError, as `load_clients` does."""
+    settings = {"kind": load.kind, "bootstrap_servers": broker.bootstrap_servers, "topic": topic, **load.settings}
+    with load_clients({f"client {number}": settings for number in range(1, load.count + 1)}) as children:
+        yield LoadClients(broker, children)
+
+
 class LoadClients:
-    """The client processes of one load, started together; `stop` or the end of a `with` block ends them.
+    """The clients of one load and the broker they put it on, asked together."""
 
-    Raises ChildError, in the words of the process, where one cannot start or has failed.
-    """
-
-    def __init__(self, broker: RunningBroker, topic: str, load: Load) -> None:
+    def __init__(self, broker: RunningBroker, children: Mapping[str, ChildProcess]) -> None:
         self._broker = broker
-        settings = {
-            "kind": load.kind,
-            "bootstrap_servers": broker.bootstrap_servers,
-            "topic": topic,
-            **load.settings,
-        }
-        with ThreadPoolExecutor(load.count) as pool:  # each takes a third of a second to come up
-            starts = [pool.submit(ChildProcess, "kfast.client.load", settings) for _ in range(load.count)]
-        self._children = [start.result() for start in starts if start.exception() is None]
-        for failure in filter(None, (start.exception() for start in starts)):
-            self.stop()
-            raise failure
+        self._children = children
 
-    def wait_for(self, records: int) -> None:
-        """Return when each has so many records, or after START_S."""
+    def wait_for_records(self) -> None:
+        """Return when each client has one. Raises ChildError where one has none after START_S, or has failed."""
         deadline = time.monotonic() + START_S
-        while min(found["records"] for found in self._metrics()) < records and time.monotonic() < deadline:
+        while not all(records := [found["records"] for found in self._metrics().values()]):
+            if time.monotonic() > deadline:
+                raise ChildError(f"after {START_S:g} s the clients have {records} records, and each should have some")
             time.sleep(_POLL_S)
 
     def counts(self) -> Counts:
-        found = self._metrics()
+        metrics = self._metrics()
+        found = metrics.values()
         return Counts(
             monotonic_ns=time.monotonic_ns(),
             totals={name: sum(one[name] for one in found) for name in _COUNTED},
-            client_cpu_s={f"client {n}": one["cpu_user_s"] + one["cpu_system_s"] for n, one in enumerate(found, 1)},
+            client_cpu_s={name: one["cpu_user_s"] + one["cpu_system_s"] for name, one in metrics.items()},
             broker_cpu_s=self._broker.cpu_s,
             latency=together([LatencySummary.from_counts(one["latency_counts"]) for one in found]),
             machine=machine_cpu(),
         )
 
-    def stop(self) -> None:
-        for child in self._children:
-            child.stop()
-
-    def _metrics(self) -> list[Json]:
-        return [child.ask("metrics") for child in self._children]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
+    def _metrics(self) -> dict[str, Json]:
+        return {name: child.ask("metrics") for name, child in self._children.items()}
 
 
 def together(summaries: Sequence[LatencySummary]) -> LatencySummary:

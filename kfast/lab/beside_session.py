@@ -10,17 +10,31 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
 from kfast.broker.process import BrokerProcess
 from kfast.client.cluster import create_topic, delete_topic
 from kfast.lab.apache_kafka import HEAP, ApacheKafka, KafkaMissingError
-from kfast.lab.beside_loads import LOADS, Load, LoadClients, RunningBroker, filling, load_measurement
-from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement
+from kfast.lab.beside_loads import (
+    BATCH_RECORDS,
+    LOADS,
+    RECORD_SIZE,
+    Load,
+    RunningBroker,
+    clients_of,
+    load_measurement,
+)
+from kfast.lab.copy_session import CACHED_SHARE
+from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
+from kfast.lab.prepared_log import PreparedLog
+from kfast.lab.residency import cached_share
 from kfast.lab.sizes import size_text
+from kfast.lab.unavailable import Unavailable
+
+NOTHING_READ: Final = Unavailable("nothing is read")
 
 KFAST, KAFKA, OPEN_KAFKA, CLUSTER = "kfast", "Apache Kafka", "Apache Kafka, system's buffers", "the named cluster"
 BUFFERS: Final = {"socket.send.buffer.bytes": "-1", "socket.receive.buffer.bytes": "-1"}
@@ -53,15 +67,16 @@ class BesideSession:
         self._extent = extent
         self._brokers: dict[str, RunningBroker] = {}
         self._missing: dict[str, str] = {}
-        self._congestion_control: dict[str, str] = {}
+        self._kafkas: dict[str, ApacheKafka] = {}
+        self._logs: dict[str, PreparedLog] = {}
         self._topic, self._topic_count = f"kfast-beside-{os.getpid()}", 0
         with ExitStack() as stack:
             self._lab = stack.enter_context(LabDirectory(directory))
             for name in dict.fromkeys(arm["broker"] for arm in arms):
                 self._start(stack, name, cluster)
-            for broker in self._brokers.values():
-                self._fill(stack, broker)
-            self._warm_up([arm for arm in arms if arm["broker"] != KFAST])
+            for name, broker in self._brokers.items():
+                self._fill(stack, name, broker)
+            self._warm_up([arm for arm in arms if arm["broker"] != KFAST and not arm.replicate])
             self._stack = stack.pop_all()
 
     @property
@@ -76,14 +91,17 @@ class BesideSession:
             "sync policy": f"none until a segment of {size_text(self._segment_bytes)} is full",
             "each run": f"clients of its own and, to produce, a topic; {extent.settle_s:g} s to settle after the first "
             f"record, then {extent.measure_s:g} s measured",
-            "to read": f"{size_text(extent.read_bytes)} in batches of 100 KiB, written before, in the page cache",
+            "to read": f"{size_text(extent.read_bytes)} in batches of 100 KiB, written and fdatasync'ed beforehand: "
+            + ", ".join(f"{name} {log.pages()}" for name, log in self._logs.items()),
         }
         warm = (
             f"warmed up by {extent.warm_up_s:g} s of each load before the first block, as Java compiles what runs often"
         )
-        for name, congestion_control in self._congestion_control.items():
+        for name, kafka in self._kafkas.items():
             buffers = "its own defaults" if name == KAFKA else "its own defaults but for the sizes of socket buffers"
-            found[name] = f"4.1, {buffers}, heap {HEAP}, G1; {warm}; {pacing_words(congestion_control)}"
+            found[name] = (
+                f"{kafka.version}, {buffers}, heap {HEAP}, G1; {warm}; {pacing_words(kafka.congestion_control)}"
+            )
         if CLUSTER in self._brokers:
             found[CLUSTER] = f"{warm}; {pacing_words('unknown')}; topics of 1 replica"
         return found
@@ -95,7 +113,7 @@ class BesideSession:
             raise ArmUnavailableError(self._missing[arm["broker"]])
         if not load.is_possible:
             raise ArmUnavailableError("confluent-kafka is not installed; it comes with the extra kfast[lab]")
-        return self._measure(self._brokers[arm["broker"]], load, self._extent.settle_s, self._extent.measure_s)
+        return self._measure(arm["broker"], load, self._extent.settle_s, self._extent.measure_s)
 
     @property
     def _segment_bytes(self) -> int:
@@ -104,13 +122,14 @@ class BesideSession:
 
     def _start(self, stack: ExitStack, name: str, cluster: str | None) -> None:
         if name == KFAST:
-            broker = stack.enter_context(BrokerProcess(self._lab.path / "kfast", config=CLEANING))
-            self._brokers[name] = RunningBroker(broker.bootstrap_servers, broker.pid)
+            data_dir = self._lab.path / "kfast"
+            broker = stack.enter_context(BrokerProcess(data_dir, config=CLEANING))
+            self._brokers[name] = RunningBroker(broker.bootstrap_servers, broker.pid, data_dir)
         elif name in KAFKA_SETTINGS:
             self._start_kafka(stack, name)
         else:
             assert cluster is not None
-            self._brokers[name] = RunningBroker(cluster, None)
+            self._brokers[name] = RunningBroker(cluster)
 
     def _start_kafka(self, stack: ExitStack, name: str) -> None:
         directory = self._lab.path / f"kafka-{len(self._brokers)}"
@@ -119,46 +138,57 @@ class BesideSession:
         except KafkaMissingError as error:
             self._missing[name] = str(error)
         else:
-            self._brokers[name] = RunningBroker(kafka.bootstrap_servers, kafka.pid)
-            self._congestion_control[name] = kafka.congestion_control
+            self._brokers[name] = RunningBroker(kafka.bootstrap_servers, kafka.pid, kafka.data_dir)
+            self._kafkas[name] = kafka
 
-    def _fill(self, stack: ExitStack, broker: RunningBroker) -> None:
+    def _fill(self, stack: ExitStack, name: str, broker: RunningBroker) -> None:
         """Write what will be read. Another cluster's topic is deleted at the end; here it goes with the directory."""
         self._lab.ensure_fits(len(self._brokers) * self._extent.read_bytes)
-        if broker.pid is None:
+        if broker.data_dir is None:
             stack.callback(delete_topic, broker.bootstrap_servers, self._topic)
-        create_topic(broker.bootstrap_servers, self._topic)
-        load = filling(self._extent.read_bytes)
-        with LoadClients(broker, self._topic, load) as clients:
-            clients.wait_for(load.settings["record_count"])
+        self._logs[name] = PreparedLog(
+            broker.bootstrap_servers,
+            self._topic,
+            broker.data_dir,
+            batch_records=BATCH_RECORDS,
+            record_size=RECORD_SIZE,
+            record_count=self._extent.read_bytes // RECORD_SIZE,
+        )
 
     def _warm_up(self, arms: Sequence[Arm]) -> None:
         for arm in arms:
             if arm["broker"] in self._brokers and LOADS[arm["load"]].is_possible:
-                self._measure(self._brokers[arm["broker"]], LOADS[arm["load"]], 0.0, self._extent.warm_up_s)
+                self._measure(arm["broker"], LOADS[arm["load"]], 0.0, self._extent.warm_up_s)
 
-    def _measure(self, broker: RunningBroker, load: Load, settle_s: float, measure_s: float) -> Measurement:
-        with self._topic_for(broker, load) as topic, LoadClients(broker, topic, load) as clients:
-            clients.wait_for(1)
+    def _measure(self, name: str, load: Load, settle_s: float, measure_s: float) -> Measurement:
+        broker = self._brokers[name]
+        with self._topic_for(name, load) as topic, clients_of(broker, topic, load) as clients:
+            clients.wait_for_records()
             time.sleep(settle_s)
             before = clients.counts()
             time.sleep(measure_s)
-            return load_measurement(load, before, clients.counts())
+            found = load_measurement(load, before, clients.counts())
+        return replace(found, values={**found.values, CACHED_SHARE: self._cached_share(name, load)})
+
+    def _cached_share(self, name: str, load: Load) -> Value:
+        """Of what a load has read; less than 1 would mean that it read from the disk."""
+        return cached_share([self._logs[name].pages()]) if load.reads else NOTHING_READ
 
     @contextmanager
-    def _topic_for(self, broker: RunningBroker, load: Load) -> Iterator[str]:
+    def _topic_for(self, name: str, load: Load) -> Iterator[str]:
         """The topic that was filled, or a new one while the block lasts."""
         if load.reads:
             yield self._topic
             return
+        where = self._brokers[name].bootstrap_servers
         self._topic_count += 1
         topic, size = f"{self._topic}-{self._topic_count}", str(self._segment_bytes)
         limits = {"segment.bytes": size, "retention.bytes": size, "file.delete.delay.ms": "0"}
-        create_topic(broker.bootstrap_servers, topic, configs=limits)
+        create_topic(where, topic, configs=limits)
         try:
             yield topic
         finally:
-            delete_topic(broker.bootstrap_servers, topic)
+            delete_topic(where, topic)
 
     def __enter__(self) -> Self:
         return self

@@ -42,13 +42,13 @@ def broker_copies() -> list[DirectionCopies]:
     with BrokerProcess() as broker:
         address = broker.bootstrap_servers
         perf.produce(address, TOPIC, record_count=RECORD_COUNT, record_size=RECORD_SIZE, report=lambda _: None)
-        counted = broker.metrics()
+        counted = broker.metrics_at_rest()
         appended = counted["appended_bytes"]
         found = [DirectionCopies("produced", appended, counted["received_bytes"] + appended)]
         for mode in COPY_MODES:
             broker.set("kfast.copy.mode", mode)
             perf.consume(address, TOPIC, record_count=RECORD_COUNT)
-            before, counted = counted, broker.metrics()
+            before, counted = counted, broker.metrics_at_rest()
             sent = counted["sent_bytes"][mode]
             copied = counted["cpu_copied_bytes"] - before["cpu_copied_bytes"]
             found.append(DirectionCopies(f"fetched, {LABELS[mode]}", sent, copied))

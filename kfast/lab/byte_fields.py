@@ -22,16 +22,21 @@ STAMPED_FIELDS = ("base_offset", "partition_leader_epoch")
 
 
 class Part(Enum):
-    """Who looks at a field: brokers at headers and indexes, clients at records."""
+    """Who looks at a field: brokers at headers and indexes, clients at records, and both at what frames a response.
+
+    Of a slice of a file the broker that sends it knows the place and nothing else.
+    """
 
     HEADER = "header"
     RECORDS = "records"
     INDEX = "index"
+    RESPONSE = "response"
+    SLICE = "slice"
 
 
 @dataclass(frozen=True, slots=True)
 class ByteField:
-    """`size` bytes from `position` on, of a batch or of an index file; `value` in words."""
+    """`size` bytes from `position` on, of a batch, an index file or a response; `value` in words."""
 
     name: str
     position: int
@@ -47,7 +52,7 @@ class ByteField:
     @property
     def is_checked(self) -> bool:
         """Whether the batch's checksum covers it."""
-        return self.part is not Part.INDEX and self.position >= ATTRIBUTES_POSITION
+        return self.part in (Part.HEADER, Part.RECORDS) and self.position >= ATTRIBUTES_POSITION
 
 
 def batch_fields(batch: RecordBatch) -> list[ByteField]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from kfast.broker.process import BrokerProcess
 from kfast.child_process import ChildProcess, Json
 from kfast.client.cluster import create_topic
 from kfast.client.latency import LatencySummary
-from kfast.client.produce_load import ProduceLoad
 from kfast.lab.counters import DeviceIo, MachineCpu, device_io, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
+from kfast.lab.load_clients import load_clients
+from kfast.lab.prepared_log import PreparedLog
 from kfast.lab.residency import cached_share, make_cold, make_warm
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
@@ -48,10 +48,10 @@ SEGMENT_BYTES: Final = 1 << 20
 REQUESTS_PER_S: Final = 1_000
 RECORDS_PER_REQUEST: Final = 10
 RECORDS_PER_BATCH, RECORD_SIZE = 100, 1024  # of the old log: ten batches fill a segment nearly
+LEAST_LOG_BYTES: Final = 64 << 20
+"""Of a smoke run: twice what it reads would last half a second, which a busy machine takes to start a process."""
+
 NO_CONSUMER: Final = Unavailable("there is no consumer")
-
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Sizes:
 
     @property
     def log_bytes(self) -> int:
-        """Twice what a run reads, so that none comes to the end of the log."""
-        return int(2 * (self.settle_s + self.measure_s) * self.consumer_bytes_per_s)
+        """Twice what a run reads, so that none comes to the end of the log, also where the producer starts late."""
+        return max(LEAST_LOG_BYTES, int(2 * (self.settle_s + self.measure_s) * self.consumer_bytes_per_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ class ColdReaderSession:
                 server: stack.enter_context(BrokerProcess(self._data_dir(server), module=module))
                 for server, module in BROKER_MODULES.items()
             }
-            for server in self._brokers:
-                self._fill(server)
+            self._old_logs = {server: self._fill(server) for server in self._brokers}
             self._stack = stack.pop_all()
 
     @property
@@ -114,7 +113,7 @@ class ColdReaderSession:
         if arm["server"] == SHARED:
             broker.set(WARM_UP, "true" if arm["warms_up"] else "false")
         cached_share = self._prepare(arm["server"], arm["consumer"])
-        with _clients(broker, self._sizes, has_consumer=arm["consumer"] != NOBODY) as clients:
+        with load_clients(_loads(broker, self._sizes, has_consumer=arm["consumer"] != NOBODY)) as clients:
             time.sleep(self._sizes.settle_s)
             before = self._sample(broker, clients)
             time.sleep(self._sizes.measure_s)
@@ -123,27 +122,26 @@ class ColdReaderSession:
     def _data_dir(self, server: str) -> Path:
         return self._directory / server.replace(" ", "-")
 
-    def _old_log(self, server: str) -> list[Path]:
-        return sorted((self._data_dir(server) / f"{OLD}-0").glob("*.log"))
-
-    def _fill(self, server: str) -> None:
-        """Make both topics, and have the old log on the disk before the first run, or its write-back would be in it."""
+    def _fill(self, server: str) -> PreparedLog:
+        """Make both topics, the old one with its log."""
         where = self._brokers[server].bootstrap_servers
         create_topic(where, HOT)
-        create_topic(where, OLD, configs={"segment.bytes": str(SEGMENT_BYTES)})
-        record_count = self._sizes.log_bytes // RECORD_SIZE
-        ProduceLoad(
-            where, OLD, batch_records=RECORDS_PER_BATCH, record_size=RECORD_SIZE, record_count=record_count
-        ).run()
-        for path in self._old_log(server):
-            _with_file(path, os.fdatasync)
+        return PreparedLog(
+            where,
+            OLD,
+            self._data_dir(server),
+            batch_records=RECORDS_PER_BATCH,
+            record_size=RECORD_SIZE,
+            record_count=self._sizes.log_bytes // RECORD_SIZE,
+            configs={"segment.bytes": str(SEGMENT_BYTES)},
+        )
 
     def _prepare(self, server: str, consumer: str) -> Value:
         """Take the old log out of the page cache, or read it into it; return how much of it is there."""
         if consumer == NOBODY:
             return NO_CONSUMER
         prepare = make_cold if consumer == COLD else make_warm
-        share = cached_share([_with_file(path, prepare) for path in self._old_log(server)])
+        share = cached_share(self._old_logs[server].with_files(prepare))
         if consumer == COLD and isinstance(share, Unavailable):
             raise ArmUnavailableError(f"nothing can say that the log is out of the page cache: {share.reason}")
         if consumer == COLD and share:
@@ -164,25 +162,11 @@ class ColdReaderSession:
         self._stack.close()
 
 
-@contextmanager
-def _clients(broker: BrokerProcess, sizes: Sizes, has_consumer: bool) -> Iterator[dict[str, ChildProcess]]:
-    """The load generators by name, started at once: most of a third of a second they are at their imports."""
-    plans: dict[str, Json] = {PRODUCER: _producer()}
+def _loads(broker: BrokerProcess, sizes: Sizes, has_consumer: bool) -> dict[str, Json]:
+    loads = {PRODUCER: _producer()}
     if has_consumer:
-        plans[CONSUMER] = _consumer(sizes.consumer_bytes_per_s)
-    clients: dict[str, ChildProcess] = {}
-
-    def start(name: str) -> None:
-        where = {"bootstrap_servers": broker.bootstrap_servers}
-        clients[name] = ChildProcess("kfast.client.load", {**where, **plans[name]})
-
-    try:
-        with ThreadPoolExecutor(len(plans)) as pool:
-            list(pool.map(start, plans))
-        yield clients
-    finally:
-        for client in clients.values():
-            client.stop()
+        loads[CONSUMER] = _consumer(sizes.consumer_bytes_per_s)
+    return {name: {"bootstrap_servers": broker.bootstrap_servers, **load} for name, load in loads.items()}
 
 
 def _producer() -> Json:
@@ -234,8 +218,3 @@ def _latency(sample: RunSample) -> LatencySummary:
 
 def _cpu_s(metrics: Json) -> float:
     return float(metrics["cpu_user_s"] + metrics["cpu_system_s"])
-
-
-def _with_file(path: Path, work: Callable[[int], Result]) -> Result:
-    with open(path, "rb", buffering=0) as file:
-        return work(file.fileno())

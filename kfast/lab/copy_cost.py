@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from kfast.lab.copy_sender import BARE_SENDFILE
@@ -102,6 +103,14 @@ def large_working_set() -> int:
     return min(MAX_WORKING_SET, max(WORKING_SET_SIZE, 2 * cache_size))
 
 
+def working_set_words(sizes: Sequence[int], cache_size: int | Unavailable) -> str:
+    """Which sizes are within the last-level cache, and which above."""
+    if isinstance(cache_size, Unavailable):
+        return f"{', '.join(map(size_text, sizes))}; the size of the last-level cache is {cache_size}"
+    places = [f"{size_text(size)} {'within' if size <= cache_size else 'above'}" for size in sizes]
+    return f"{', '.join(places)} the last-level cache: {size_text(cache_size)}, as announced; guests of a host share it"
+
+
 def copy_comparisons(arms: Sequence[Arm]) -> list[Comparison]:
     """The copy mode and the chunk size, each alone; other modes, kfast's own share, the receiver, the working set.
 
@@ -157,8 +166,15 @@ def _working_sets(copying: Arm, zero: Arm, sizes: Sequence[int]) -> list[Compari
 
 def copy_plan(arms: Sequence[Arm], run_size: int, options: Options) -> Plan:
     """These arms, each run sending `run_size` bytes of a file that holds the largest working set."""
-    file_size = max(arm["working_set_size"] for arm in arms)
-    open_session = partial(open_copy_session, file_size=file_size, run_size=run_size, fetch_size=FETCH_SIZE)
+    sizes = sorted({arm["working_set_size"] for arm in arms})
+    file_size = sizes[-1]
+    open_session = partial(
+        open_copy_session,
+        file_size=file_size,
+        run_size=run_size,
+        fetch_size=FETCH_SIZE,
+        working_sets=working_set_words(sizes, last_level_cache_size()),
+    )
     return Plan(
         arms=arms,
         comparisons=copy_comparisons(arms),
@@ -178,7 +194,7 @@ def _plan(options: Options) -> Plan:
     # Each run goes through the large set twice at least, or would find in the cache what the last one left there.
     arms = [*copy_arms(), *working_set_arms((SMALL_WORKING_SET, large))]
     once = list(dict.fromkeys(arms))  # the large set may be the usual one
-    return copy_plan(once, max(RUN_SIZE, 2 * large), options)
+    return replace(copy_plan(once, max(RUN_SIZE, 2 * large), options), reopens=True)
 
 
 COPY_COST = Experiment(
@@ -205,11 +221,12 @@ COPY_COST = Experiment(
     shows="what copies and system calls cost in processor time, for each end, from a warm file over loopback",
     shows_not="more GB/s: those follow only where this CPU is the limit; nor a network card's work, TLS or a cold file",
     counter_check=(
-        "head -c 1G /dev/urandom > f; nc -lk 127.0.0.1 9000 > /dev/null & then compare user + sys of time python3 -c "
-        '\'import socket; s = socket.socket(); s.setsockopt(6, socket.TCP_CONGESTION, b"reno"); '
-        's.connect(("127.0.0.1", 9000)); f = open("f", "rb", 0); '
-        '[s.sendall(b) for _ in range(8) if f.seek(0) == 0 for b in iter(lambda: f.read(1 << 20), b"")]\' '
-        "with the same that ends in [s.sendfile(f, 0) for _ in range(8)]"
+        "head -c 64M /dev/urandom > f; nc -lk 127.0.0.1 9000 > /dev/null & sleep 1; S='import os, socket; "
+        's = socket.socket(); s.setsockopt(6, socket.TCP_CONGESTION, b"reno"); s.connect(("127.0.0.1", 9000)); '
+        'f = open("f", "rb", 0); b = memoryview(bytearray(1 << 20))\'; '
+        'time python3 -c "$S; [s.sendall(b[:f.readinto(b)]) for i in range(8192) if i % 64 or f.seek(0) == 0]"; '
+        'time python3 -c "$S; [os.sendfile(s.fileno(), f.fileno(), i % 64 << 20, 1 << 20) for i in range(8192)]"; '
+        "kill $!; rm f  # compare user + sys; nc is netcat-openbsd's"
     ),
     plan=_plan,
 )

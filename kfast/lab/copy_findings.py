@@ -1,8 +1,8 @@
 """What a run of the copy experiment says, in sentences: computed from the runs, and worded for whatever came out.
 
 Chunk size and copy mode are compared one at a time, from the same start: read+send in the smallest chunks. Ratios are
-those of the sender's CPU per byte, paired block by block. "Larger than the resolution" means larger than the
-factor by which the same arm, run twice, differs from itself.
+those of the sender's CPU per byte, paired block by block. A change is called one only if its interval does not span 1
+and it is larger than the A/A resolution, the factor by which the same arm, run twice, differs from itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kfast.lab.copy_cost import COPYING, ZERO_COPY, changed, copy_arm, reference
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.copy_session import COPIES, PAGE_FAULTS, RECEIVER_CPU, SENDER_CPU, SENT, SYSCALLS, THROUGHPUT
 from kfast.lab.experiment import Arm, ArmUnavailableError, Comparison
-from kfast.lab.experiment_findings import no_finding, resolution_sentence
+from kfast.lab.experiment_findings import is_effect, no_finding, no_finding_headline, resolution_sentence
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.mode_comparison import LABELS
 from kfast.lab.prediction import factor, inverse, number
@@ -22,6 +22,8 @@ from kfast.lab.sizes import size_text
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
 from kfast.transfer.modes import COPY_MODES
+
+NO_EFFECT = "no effect larger than the A/A resolution"
 
 
 def _finding(words: Callable[[ExperimentResult], str]) -> Callable[[ExperimentResult], str]:
@@ -50,34 +52,37 @@ def sweep_arms(result: ExperimentResult, copy_mode: str) -> list[Arm]:
     return sorted(arms, key=lambda arm: int(arm["chunk_size"]))
 
 
-def compared(result: ExperimentResult, over: Arm, under: Arm, measure: str = SENDER_CPU) -> Interval:
-    """How many times larger the measure is in `over`, block by block. Raises ArmUnavailableError with the reason."""
-    found = result.ratio(Comparison("", measure, over, under))
-    if isinstance(found, Unavailable):
-        raise ArmUnavailableError(found.reason)
-    return found
+def chunks_alone(result: ExperimentResult, copy_mode: str = COPYING) -> Comparison:
+    """Sender CPU where only the chunks become the largest instead of the smallest."""
+    arms = sweep_arms(result, copy_mode)
+    return _sender_cpu(arms[0], arms[-1])
+
+
+def mode_alone(result: ExperimentResult, place: int = 0) -> Comparison:
+    """Sender CPU where only read+send becomes sendfile: in the smallest chunks, or at place -1 in the largest."""
+    return _sender_cpu(sweep_arms(result, COPYING)[place], sweep_arms(result, ZERO_COPY)[place])
 
 
 def chunk_effect(result: ExperimentResult, copy_mode: str = COPYING) -> Interval:
-    """How many times less sender CPU a byte costs when only the chunks become the largest instead of the smallest."""
-    arms = sweep_arms(result, copy_mode)
-    return compared(result, arms[0], arms[-1])
+    """How many times less sender CPU a byte costs by the chunks alone. Raises ArmUnavailableError with the reason."""
+    return _ratio(result, chunks_alone(result, copy_mode))
 
 
 def mode_effect(result: ExperimentResult, place: int = 0) -> Interval:
-    """How many times less when only read+send becomes sendfile: in the smallest chunks, or at place -1 the largest."""
-    return compared(result, sweep_arms(result, COPYING)[place], sweep_arms(result, ZERO_COPY)[place])
+    """How many times less by the copy mode alone. Raises ArmUnavailableError with the reason."""
+    return _ratio(result, mode_alone(result, place))
 
 
 @_finding
 def main_sentence(result: ExperimentResult) -> str:
     """Does the chunk size matter more than the copy mode? Each alone, both together, and the answer."""
-    small, large = (size_text(sweep_arms(result, COPYING)[place]["chunk_size"]) for place in (0, -1))
-    chunk, mode = chunk_effect(result), mode_effect(result)
+    chunks, mode = chunks_alone(result), mode_alone(result)
+    small, large = (size_text(arm["chunk_size"]) for arm in (chunks.over, chunks.under))
     return (
-        f"From {small} to {large} chunks alone, read+send's sender CPU for each GB {_fell(chunk)}; "
-        f"from read+send to sendfile alone, in {small} chunks, it {_fell(mode)}. {_which(chunk, mode)} "
-        f"From {large} chunks on to sendfile as well, it {_fell(mode_effect(result, -1))}. "
+        f"From {small} to {large} chunks alone, read+send's sender CPU for each GB {_fell(result, chunks)}; "
+        f"from read+send to sendfile alone, in {small} chunks, it {_fell(result, mode)}. "
+        f"{_which(result, chunks, mode)} "
+        f"From {large} chunks on to sendfile as well, it {_fell(result, mode_alone(result, -1))}. "
         f"{resolution_sentence(result, SENDER_CPU)}"
     )
 
@@ -85,21 +90,21 @@ def main_sentence(result: ExperimentResult) -> str:
 def headline(result: ExperimentResult) -> str:
     """The main finding, short enough for the title of a figure."""
     if no_finding(result):
-        return f"Smoke run, no finding ({result.block_count} blocks)" if result.is_smoke else "No block counts"
+        return f"{no_finding_headline(result)} ({result.block_count} blocks)"
     try:
-        chunk, mode = chunk_effect(result), mode_effect(result)
+        chunks, mode = (_divided(result, one) for one in (chunks_alone(result), mode_alone(result)))
     except ArmUnavailableError as error:
         return f"No finding: {error}"
-    return f"Sender CPU per GB: larger chunks alone {_divided(chunk)}, sendfile alone {_divided(mode)}"
+    return f"Sender CPU per GB: larger chunks alone {chunks}, sendfile alone {mode}"
 
 
 @_finding
 def bare_sentence(result: ExperimentResult) -> str:
     """What kfast's sender adds to a loop of os.sendfile calls."""
     bare = next(arm for arm in result.arms if arm["copy_mode"] == BARE_SENDFILE)
-    found = compared(result, changed(bare, copy_mode=ZERO_COPY), bare)
+    found = _sender_cpu(changed(bare, copy_mode=ZERO_COPY), bare)
     return (
-        f"sendfile through kfast took {factor(found)} the sender's CPU of a bare sendfile loop "
+        f"sendfile through kfast took {_times(result, found)} the sender's CPU of a bare sendfile loop "
         f"in {size_text(bare['chunk_size'])} chunks. {resolution_sentence(result, SENDER_CPU)}"
     )
 
@@ -108,11 +113,10 @@ def bare_sentence(result: ExperimentResult) -> str:
 def throughput_sentence(result: ExperimentResult) -> str:
     """Less CPU is not yet more GB/s: both factors of sendfile over read+send, and what was the limit of each."""
     copying, zero = sweep_arms(result, COPYING)[-1], sweep_arms(result, ZERO_COPY)[-1]
-    speed = compared(result, zero, copying, THROUGHPUT)
-    cpu = inverse(mode_effect(result, -1))
+    cpu, speed = (_times(result, Comparison("", measure, zero, copying)) for measure in (SENDER_CPU, THROUGHPUT))
     return (
-        f"In {size_text(zero['chunk_size'])} chunks sendfile took {factor(cpu)} the sender's CPU for each GB and "
-        f"moved {factor(speed)} the GB/s of read+send. "
+        f"In {size_text(zero['chunk_size'])} chunks sendfile took {cpu} the sender's CPU for each GB and "
+        f"moved {speed} the GB/s of read+send. "
         f"The limit: {_limit(result, copying)} with read+send, {_limit(result, zero)} with sendfile."
     )
 
@@ -123,8 +127,8 @@ def receiver_sentence(result: ExperimentResult) -> str:
     parts = []
     for mode in (COPYING, ZERO_COPY):
         copies = sweep_arms(result, mode)[-1]
-        receiver = compared(result, copies, changed(copies, is_discarded=True), RECEIVER_CPU)
-        parts.append(f"{factor(receiver)} with {LABELS[mode]}")
+        receiver = Comparison("", RECEIVER_CPU, copies, changed(copies, is_discarded=True))
+        parts.append(f"{_times(result, receiver)} with {LABELS[mode]}")
     return (
         f"A receiver that copies took {' and '.join(parts)} the CPU of one that discards. On loopback part of what "
         f"receiving costs is charged to the sender, so look at both."
@@ -137,7 +141,7 @@ def working_set_sentence(result: ExperimentResult) -> str:
     parts, chunk_size = [], reference_chunk_size(result.arms)
     for size in sorted({arm["working_set_size"] for arm in result.arms}):
         copying, zero = (copy_arm(mode, chunk_size, size) for mode in (COPYING, ZERO_COPY))
-        parts.append(f"{factor(compared(result, copying, zero))} on a working set of {size_text(size)}")
+        parts.append(f"{_times(result, _sender_cpu(copying, zero))} on a working set of {size_text(size)}")
     return (
         f"read+send took {' and '.join(parts)} the sender's CPU of sendfile. {resolution_sentence(result, SENDER_CPU)}"
     )
@@ -165,21 +169,42 @@ def _limit(result: ExperimentResult, arm: Arm) -> str:
     return result.limited_by(arm).replace("none", "neither CPU alone")
 
 
-def _fell(ratio: Interval) -> str:
-    if ratio.spans(1.0):
-        return f"did not change by more than chance ({factor(ratio)})"
+def _sender_cpu(over: Arm, under: Arm) -> Comparison:
+    return Comparison("", SENDER_CPU, over, under)
+
+
+def _ratio(result: ExperimentResult, comparison: Comparison) -> Interval:
+    """How many times larger the measure is in `over`, block by block. Raises ArmUnavailableError with the reason."""
+    found = result.ratio(comparison)
+    if isinstance(found, Unavailable):
+        raise ArmUnavailableError(found.reason)
+    return found
+
+
+def _times(result: ExperimentResult, comparison: Comparison) -> str:
+    words = factor(_ratio(result, comparison))
+    return words if is_effect(result, comparison) else f"{words} ({NO_EFFECT})"
+
+
+def _fell(result: ExperimentResult, comparison: Comparison) -> str:
+    ratio = _ratio(result, comparison)
+    if not is_effect(result, comparison):
+        return f"showed {NO_EFFECT} ({factor(ratio)})"
     return f"fell {factor(ratio)}" if ratio.median > 1 else f"rose {factor(inverse(ratio))}"
 
 
-def _divided(ratio: Interval) -> str:
-    if ratio.spans(1.0):
-        return "no clear change"
+def _divided(result: ExperimentResult, comparison: Comparison) -> str:
+    ratio = _ratio(result, comparison)
+    if not is_effect(result, comparison):
+        return "no effect"
     return f"÷ {number(ratio.median)}" if ratio.median > 1 else f"× {number(1 / ratio.median)}"
 
 
-def _which(chunk: Interval, mode: Interval) -> str:
-    if chunk.low > mode.high:
-        return "So here the chunk size mattered more than the copy mode."
-    if mode.low > chunk.high:
-        return "So here the copy mode mattered more than the chunk size."
-    return "The two intervals overlap, so this run cannot say which of them mattered more."
+def _which(result: ExperimentResult, chunks: Comparison, mode: Comparison) -> str:
+    """Both begin at the same arm, so the arms that they end at say which of them saved more."""
+    ends = _sender_cpu(mode.under, chunks.under)
+    ratio = _ratio(result, ends)
+    if not is_effect(result, ends):
+        return "This run cannot say which of them mattered more."
+    more, less = ("chunk size", "copy mode") if ratio.median > 1 else ("copy mode", "chunk size")
+    return f"So here the {more} mattered more than the {less}."

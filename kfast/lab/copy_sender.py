@@ -12,13 +12,15 @@ from kfast.child_process import Json, run_child
 from kfast.errors import KafkaStorageError
 from kfast.file_slice import FileSlice, OpenFile
 from kfast.lab.congestion import set_congestion_control
-from kfast.lab.residency import make_warm, residency
+from kfast.lab.residency import cached_share, make_warm, residency
 from kfast.lab.results import as_json
+from kfast.lab.unavailable import Unavailable
 from kfast.lab.usage import Usage, UsageInterval
 from kfast.transfer.connection import Connection
 from kfast.transfer.sender import TransferSettings
 
 BARE_SENDFILE = "bare_sendfile"
+NOT_COUNTED = Unavailable("the bare loop counts its calls only")
 SEND_TIMEOUT_S = 60.0
 
 
@@ -54,12 +56,13 @@ class CopySender:
             sent_bytes = self._connection.send_chunks(slices, TransferSettings(copy_mode, chunk_size))
         usage = UsageInterval.since(start)
         after = self._connection.counters
+        copied = NOT_COUNTED if copy_mode == BARE_SENDFILE else after.cpu_copied_bytes - before.cpu_copied_bytes
         return {
             "usage": usage.to_json(),
             "sent_bytes": sent_bytes,
             "syscalls": after.syscalls - before.syscalls + bare_syscalls,
-            "cpu_copied_bytes": after.cpu_copied_bytes - before.cpu_copied_bytes,
-            "residency": as_json(residency(self._file.fd)),
+            "cpu_copied_bytes": as_json(copied),
+            "cached_share": as_json(cached_share([residency(self._file.fd)])),
         }
 
     def _slices(self, size: int, working_set_size: int, fetch_size: int) -> list[FileSlice]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kfast.child_process import ChildProcess, Json
 from kfast.lab.copy_sender import BARE_SENDFILE
@@ -42,10 +42,14 @@ class CopyLink:
         try:
             settings = {"path": str(path), "port": self._receiver.ready["port"]}
             self._sender = ChildProcess("kfast.lab.copy_sender", settings)
+            try:
+                self._receiver.ask("accept")
+            except BaseException:
+                self._sender.stop()
+                raise
         except BaseException:
             self._receiver.stop()
             raise
-        self._receiver.ask("accept")
         self._executor = ThreadPoolExecutor(1)
         ends = {self._sender.ready["congestion_control"], self._receiver.ready["congestion_control"]}
         self.congestion_control = ", ".join(sorted(ends))
@@ -82,13 +86,19 @@ class CopyLink:
 
 
 class CopySession:
-    """`modes` says which copy modes work here; each run sends `run_size` bytes in slices of `fetch_size`."""
+    """`modes` says which copy modes work here; each run sends `run_size` bytes in slices of `fetch_size`.
 
-    def __init__(self, link: CopyLink, modes: Mapping[str, Capability], run_size: int, fetch_size: int) -> None:
+    `working_sets` says in words how large those of the arms are.
+    """
+
+    def __init__(
+        self, link: CopyLink, modes: Mapping[str, Capability], run_size: int, fetch_size: int, working_sets: str
+    ) -> None:
         self._link = link
         self._modes = modes
         self._run_size = run_size
         self._fetch_size = fetch_size
+        self._working_sets = working_sets
 
     @property
     def conditions(self) -> Mapping[str, str]:
@@ -96,6 +106,7 @@ class CopySession:
             "sender and receiver": "processes of their own; one TCP connection over loopback for all arms",
             "congestion control": self._link.congestion_control,
             "sync policy": "nothing is written: the file is on the disk, and warm in the page cache",
+            "working sets": self._working_sets,
             "each run": f"{size_text(self._run_size)} in fetches of {size_text(self._fetch_size)}",
         }
 
@@ -112,10 +123,12 @@ class CopySession:
 
 
 @contextmanager
-def open_copy_session(directory: Path, file_size: int, run_size: int, fetch_size: int) -> Iterator[CopySession]:
+def open_copy_session(
+    directory: Path, file_size: int, run_size: int, fetch_size: int, working_sets: str
+) -> Iterator[CopySession]:
     """A session on a new file of `file_size` bytes; the file and the children go when it is closed."""
     with LabDirectory(directory) as place, CopyLink(place.data_file(file_size)) as link:
-        yield CopySession(link, probe(place.path), run_size, fetch_size)
+        yield CopySession(link, probe(place.path), run_size, fetch_size, working_sets)
 
 
 def measurement(sent: Json, received: Json, machine: MachineCpu | Unavailable) -> Measurement:
@@ -129,13 +142,17 @@ def measurement(sent: Json, received: Json, machine: MachineCpu | Unavailable) -
         THROUGHPUT: size / elapsed_s,
         SYSCALLS: sent["syscalls"] / size * GB,
         PAGE_FAULTS: sender.page_faults / size * GB,
-        COPIES: sent["cpu_copied_bytes"] / size,
+        COPIES: _each(restored(sent["cpu_copied_bytes"]), size),
         SENT: size,
         RECEIVED: received["received_bytes"],
-        CACHED_SHARE: _cached_share(sent["residency"]),
+        CACHED_SHARE: restored(sent[CACHED_SHARE]),
     }
     cpu_s = {"sender": sender.cpu_s, "receiver": receiver.cpu_s}
     return Measurement(elapsed_s, cpu_s, values, _limit(cpu_s, elapsed_s, machine))
+
+
+def _each(count: Value, size: int) -> Value:
+    return count if isinstance(count, Unavailable) else count / size
 
 
 def _limit(cpu_s: Mapping[str, float], elapsed_s: float, machine: MachineCpu | Unavailable) -> str:
@@ -151,9 +168,3 @@ def _machine_cpu_s_per_gb(machine: MachineCpu | Unavailable, size: int) -> Value
     if isinstance(machine, Unavailable):
         return machine
     return machine.busy_s / size * GB if machine.busy_s else TOO_SHORT
-
-
-def _cached_share(residency: Any) -> Value:
-    """The share of the file's pages that the page cache held after the run."""
-    found = restored(residency)
-    return found if isinstance(found, Unavailable) else float(found["cached_pages"] / found["page_count"])

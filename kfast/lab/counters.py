@@ -67,7 +67,10 @@ class MachineCpu:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIo:
-    """Requests and bytes of the whole block device, other programs' included."""
+    """Requests and bytes of the whole block device, other programs' included.
+
+    `busy_s` is how long it had a request under way (io_ticks of the kernel, in ticks of its clock of 1 to 10 ms).
+    """
 
     device: str
     read_requests: int
@@ -75,6 +78,7 @@ class DeviceIo:
     write_requests: int
     write_bytes: int
     flush_requests: int
+    busy_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,7 @@ def _read_device_io(path: str | os.PathLike[str]) -> DeviceIo:
                 write_requests=int(words[7]),
                 write_bytes=int(words[9]) * SECTOR_SIZE,
                 flush_requests=int(words[18]),
+                busy_s=int(words[12]) / 1000,
             )
     raise OSError(f"device {number[0]}:{number[1]} is not in /proc/diskstats")
 

@@ -9,16 +9,14 @@ import logging
 from pathlib import Path
 
 from kfast.child_process import Json, run_child
-from kfast.lab.log_experiment import make_batch
+from kfast.lab.crash_writer import CONFIG
+from kfast.lab.io_work import make_batch
 from kfast.lab.usage import Usage, UsageInterval
-from kfast.log.config import LogConfig
 from kfast.log.log import Log
-
-CONFIG = LogConfig(segment_bytes=64 << 20, max_message_bytes=2 << 20)
 
 
 class CrashWorker:
-    """Settings: `directory`. Answers `write` and `reopen`."""
+    """Settings: `directory`. Answers `write`, `reopen` and `recover`."""
 
     def __init__(self, settings: Json) -> None:
         logging.getLogger("kfast").setLevel(
@@ -35,7 +33,9 @@ class CrashWorker:
             return self._write(**arguments)
         if request == "reopen":
             return self._reopen(**arguments)
-        raise ValueError(f"a crash worker is asked to write or to reopen, not to {request}")
+        if request == "recover":
+            return self._recover(**arguments)
+        raise ValueError(f"a crash worker is asked to write, to reopen or to recover, not to {request}")
 
     def _write(self, log_size: int, batch_size: int) -> Json:
         """Make the log of an arm, unless it is there."""
@@ -57,14 +57,39 @@ class CrashWorker:
         if is_torn:
             with open(last, "ab") as file:
                 file.write(make_batch(batch_size)[: batch_size // 2])
+        found_bytes = last.stat().st_size
         end_offset = self._end_offsets[path]
         recovery_point = round(end_offset * flushed_share)
         start = Usage.now()
         log = Log.open(path, CONFIG, recovery_point=recovery_point, was_clean=not is_torn)
         usage = UsageInterval.since(start)
-        lost_records, torn_bytes = end_offset - log.log_end_offset, last.stat().st_size - whole_bytes
+        left_bytes = last.stat().st_size
         log.close()
-        return {"usage": usage.to_json(), "lost_records": lost_records, "torn_bytes": torn_bytes}
+        return {
+            "usage": usage.to_json(),
+            "log_bytes": log_size,
+            "lost_records": end_offset - log.log_end_offset,
+            "cut_bytes": found_bytes - left_bytes,
+            "torn_bytes": left_bytes - whole_bytes,
+        }
+
+    def _recover(self, directory: str, batch_size: int, acknowledged: int) -> Json:
+        """Open what a killed writer left, of which nothing is known to be on the disk, and count what is there."""
+        path = Path(directory)
+        found_bytes = sum(file.stat().st_size for file in path.glob("*.log"))
+        start = Usage.now()
+        log = Log.open(path, CONFIG)
+        usage = UsageInterval.since(start)
+        whole_bytes = log.log_end_offset * len(make_batch(batch_size))
+        left_bytes, end_offset = log.size_bytes, log.log_end_offset
+        log.delete()  # not closed, or all of it would be flushed first
+        return {
+            "usage": usage.to_json(),
+            "log_bytes": found_bytes,
+            "lost_records": max(0, acknowledged - end_offset),  # a batch more was written and not acknowledged
+            "cut_bytes": found_bytes - left_bytes,
+            "torn_bytes": left_bytes - whole_bytes,
+        }
 
     def _path(self, log_size: int, batch_size: int) -> Path:
         return self._directory / f"crash-{log_size}-{batch_size}"

@@ -1,6 +1,6 @@
 """An experiment as a value: its question, the arms that answer it, and what would prove the slogan wrong.
 
-    EXPERIMENTS["E6"].plan(Scale.SMOKE)  -> Plan: which arms, how often, and how to open the session that runs one
+    EXPERIMENTS["E6"].plan(Options(is_smoke=True))  -> Plan: which arms, how often, and what opens their session
 
 What runs it is `experiment_run`, what it found `experiment_result`. Nothing is started or measured here.
 """
@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from kfast.errors import KfastError
 from kfast.lab.unavailable import Unavailable
+
+if TYPE_CHECKING:
+    from kfast.lab.experiment_result import ExperimentResult
 
 Factor: TypeAlias = str | int | float | bool
 Value: TypeAlias = float | Unavailable
@@ -101,6 +104,11 @@ class Plan:
     touched_bytes: int = 256 << 20
     warms_up: bool = True
     """Whether every arm is run once, unrecorded, before the first block."""
+    reopens: bool = False
+    """Whether each block has a session of its own. Where processes and files come to lie in memory changes what a copy
+    costs by some percent, and stays as it is for as long as they live: so it must vary within a run as between two."""
+    open_s: float = 2.0
+    """About what opening a session takes, where that is done for each block."""
 
     @property
     def run_count(self) -> int:
@@ -110,7 +118,14 @@ class Plan:
     def estimated_text(self) -> str:
         """How long all runs take, in words."""
         seconds = self.run_count * self.run_s
+        if self.reopens:
+            seconds += (self.block_count - 1) * (self.open_s + self.run_s)
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def no_sentences(result: ExperimentResult) -> Sequence[str]:
+    """Of an experiment whose comparisons say it all."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,8 @@ class Experiment:
     plan: Callable[[Options], Plan]
     takes_cluster: bool = False
     """Whether it can measure a cluster that `Options.bootstrap_servers` names."""
+    own_sentences: Callable[[ExperimentResult], Sequence[str]] = no_sentences
+    """What a result says beside its comparisons: what was counted and not timed, and so holds of smoke runs as well."""
 
     def measure(self, name: str) -> Measure:
         return next(measure for measure in self.measures if measure.name == name)

@@ -12,17 +12,26 @@ from kfast.lab.conditions import condition_lines
 from kfast.lab.experiment import Comparison, Experiment, Measure
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import SMOKE, against, factor, number
+from kfast.lab.results import machine_name
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
+
+FINDING_BLOCK_COUNT = 10  # the bootstrap interval of a median of fewer holds the median clearly too seldom
 
 
 def no_finding(result: ExperimentResult) -> str:
     """Why nothing may be concluded; empty where something may."""
     if result.is_smoke:
         return SMOKE
-    if not result.block_count:
-        return f"All {len(result.dropped_blocks)} blocks lost too much processor time to other guests: no finding."
+    if result.block_count < FINDING_BLOCK_COUNT:
+        lost = f" and {dropped} lost too much processor time" if (dropped := len(result.dropped_blocks)) else ""
+        return f"{result.block_count} blocks count{lost}; it takes {FINDING_BLOCK_COUNT}: no finding."
     return ""
+
+
+def no_finding_headline(result: ExperimentResult) -> str:
+    """The same, short enough for the title of a figure."""
+    return f"{'Smoke run' if result.is_smoke else 'Too few blocks'}, no finding"
 
 
 def is_effect(result: ExperimentResult, comparison: Comparison) -> bool:
@@ -51,7 +60,7 @@ def sentence(result: ExperimentResult, comparison: Comparison) -> str:
 def headline(result: ExperimentResult) -> str:
     """The first comparison, short enough for the title of a figure."""
     if no_finding(result):
-        return "Smoke run, no finding" if result.is_smoke else "No block counts"
+        return no_finding_headline(result)
     if not result.comparisons:
         return f"{result.block_count} blocks"
     comparison = result.comparisons[0]
@@ -75,23 +84,55 @@ def held_against(question: str, predicted: float | None, result: ExperimentResul
     ratio = result.ratio(comparison)
     if isinstance(ratio, Unavailable):
         return f"{question}: {ratio}."
-    return against(question, predicted, ratio, result.is_smoke)
+    return against(question, predicted, ratio, no_finding(result))
 
 
 def agreement(results: Sequence[ExperimentResult]) -> list[str]:
-    """Whether the last two runs of an experiment agree: a line for each comparison, by whether their intervals meet."""
-    if not results:
-        return ["No full run is stored yet."]
-    if len(results) == 1:
-        return ["1 full run is stored: it takes a second to say whether two agree."]
-    first, second = results[-2:]
-    lines = []
-    for comparison in second.comparisons:
-        one, other = first.ratio(comparison), second.ratio(comparison)
-        if not isinstance(one, Unavailable) and not isinstance(other, Unavailable):
-            meets = "agree" if _meet(one, other) else "DO NOT agree"
-            lines.append(f"{comparison.words}: {factor(one)} and {factor(other)} {meets}.")
-    return lines
+    """Whether the last two full runs of an experiment on one machine agree: a line for each comparison.
+
+    Two agree where their intervals meet.
+    """
+    pair = last_two(results)
+    if pair is None:
+        return ["No two full runs on one machine are stored: it takes two to say whether they agree."]
+    return [_agreement_line(comparison, *pair) for comparison in pair[1].comparisons]
+
+
+def agreement_sentence(results: Sequence[ExperimentResult]) -> str:
+    """In how many comparisons the last two full runs on one machine agree; empty where there are no two."""
+    pair = last_two(results)
+    if pair is None:
+        return ""
+    shared = [_intervals(comparison, *pair) for comparison in pair[1].comparisons if comparison in pair[0].comparisons]
+    measured = [both for both in shared if both is not None]
+    apart = [_times_apart(*both) for both in measured if not _meet(*both)]
+    words = f"The last two stored runs agree in {len(measured) - len(apart)} of {len(measured)} comparisons"
+    others = f"; the others differ by at most {number(max(apart))} times" if apart else ""
+    return f"{words}{others}." if measured else ""
+
+
+def last_two(results: Sequence[ExperimentResult]) -> tuple[ExperimentResult, ExperimentResult] | None:
+    """The last two full runs, both on the machine of the last one."""
+    counted = [result for result in results if not no_finding(result)]
+    same = [one for one in counted if machine_name(one.provenance) == machine_name(counted[-1].provenance)]
+    return (same[-2], same[-1]) if len(same) > 1 else None
+
+
+def _agreement_line(comparison: Comparison, first: ExperimentResult, second: ExperimentResult) -> str:
+    if comparison not in first.comparisons:
+        return f"{comparison.words}: not compared in the run before."
+    both = _intervals(comparison, first, second)
+    if both is None:
+        return f"{comparison.words}: {first.ratio(comparison)} and {second.ratio(comparison)}."
+    meets = "agree" if _meet(*both) else "DO NOT agree"
+    return f"{comparison.words}: {factor(both[0])} and {factor(both[1])} {meets}."
+
+
+def _intervals(
+    comparison: Comparison, first: ExperimentResult, second: ExperimentResult
+) -> tuple[Interval, Interval] | None:
+    one, other = first.ratio(comparison), second.ratio(comparison)
+    return None if isinstance(one, Unavailable) or isinstance(other, Unavailable) else (one, other)
 
 
 def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
@@ -103,6 +144,7 @@ def report_lines(experiment: Experiment, result: ExperimentResult) -> list[str]:
         *arm_table(experiment, result),
         "",
         *(sentence(result, comparison) for comparison in result.comparisons),
+        *experiment.own_sentences(result),
         "",
         f"What this shows: {experiment.shows}",
         f"What it does not: {experiment.shows_not}",
@@ -155,16 +197,6 @@ def cell(values: Interval | Unavailable, scale: float = 1.0) -> str:
     return f"{middle} [{low}, {high}]"
 
 
-def merged_ratio(results: Sequence[ExperimentResult], place: int = 0) -> list[tuple[ExperimentResult, Interval]]:
-    """The comparison at `place` in each result that has one and may conclude something."""
-    found = []
-    for result in results:
-        ratio = Unavailable("no finding") if no_finding(result) else result.ratio(result.comparisons[place])
-        if not isinstance(ratio, Unavailable):
-            found.append((result, ratio))
-    return found
-
-
 def _is_measured(result: ExperimentResult, measure: Measure) -> bool:
     return any(measure.name in run.measurement.values for run in result.runs)
 
@@ -174,6 +206,10 @@ def _limit_words(result: ExperimentResult, comparison: Comparison) -> str:
     if over == under:
         return f"The limit was {over}." if over != "none" else "No resource was the limit."
     return f"The limit was {over} in {comparison.over}, {under} in {comparison.under}."
+
+
+def _times_apart(one: Interval, other: Interval) -> float:
+    return max(one.median / other.median, other.median / one.median)
 
 
 def _meet(one: Interval, other: Interval) -> bool:

@@ -87,17 +87,16 @@ class ExperimentResult:
     def aa_resolution(self, measure: str, comparison: Comparison | None = None) -> float | Unavailable:
         """The factor that the arms run twice differ from themselves by, the largest of them: less cannot be seen.
 
-        For a `comparison` those of its own two arms that were run twice, where there are such.
+        For a `comparison` those of its own two arms that were run twice, where there are such. Arms that lack the
+        measure, or could not be run, are left out.
         """
         twice = [replace(arm, replicate=0) for arm in self.arms if arm.replicate]
         own = [arm for arm in twice if comparison is not None and arm in (comparison.over, comparison.under)]
-        factors = []
-        for arm in own or twice:
-            pairs = self._pairs(arm, arm.again(), measure)
-            if isinstance(pairs, Unavailable):
-                return pairs
-            factors.append(resolution(*pairs))
-        return max(factors) if factors else Unavailable("no arm was run twice")
+        found = [self._pairs(arm, arm.again(), measure) for arm in (*own, *twice)]
+        factors = [resolution(*pairs) for pairs in found[: len(own)] if not isinstance(pairs, Unavailable)]
+        factors = factors or [resolution(*pairs) for pairs in found if not isinstance(pairs, Unavailable)]
+        missing = [pairs for pairs in found if isinstance(pairs, Unavailable)] or [Unavailable("no arm was run twice")]
+        return max(factors) if factors else missing[0]
 
     def _pairs(self, over: Arm, under: Arm, measure: str) -> tuple[list[float], list[float]] | Unavailable:
         """The values of two arms in the blocks that have both."""
@@ -107,6 +106,8 @@ class ExperimentResult:
         if isinstance(second, Unavailable):
             return second
         blocks = [block for block in first if block in second]
+        if not blocks:
+            return Unavailable("no block has both arms")
         return [first[block] for block in blocks], [second[block] for block in blocks]
 
     def limited_by(self, arm: Arm) -> str:

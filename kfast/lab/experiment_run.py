@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from kfast.errors import KfastError
 from kfast.lab.counters import difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Experiment, Options, Plan, Session
 from kfast.lab.experiment_result import ExperimentResult, Run
@@ -23,6 +25,10 @@ from kfast.lab.results import ResultsFile
 from kfast.lab.unavailable import Unavailable
 
 Progress = Callable[[int, int, str], None]
+
+
+class EndedEarlyError(KfastError):
+    """Something went wrong after some blocks were complete; the message says what, and where they are kept."""
 
 
 class ExperimentRun:
@@ -41,21 +47,31 @@ class ExperimentRun:
     def blocks(self, progress: Progress | None = None) -> Generator[list[Run], None, None]:
         """Yield each block's runs when it is through. Files and children go when the iterator is closed."""
         order, done = random.Random(self.seed), 0
-        with LabDirectory() as directory:
-            touched = touch_memory(self.plan.touched_bytes)
-            self._provenance = provenance(directory.path, touched)
-            with self.plan.open_session(directory.path) as session:
-                self._conditions = dict(session.conditions)
-                for block in range(-1 if self.plan.warms_up else 0, self.plan.block_count):
-                    runs = []
-                    for arm in order.sample(list(self.plan.arms), len(self.plan.arms)):
-                        run = self._run_arm(session, arm, block)
-                        runs += [run] if run else []
-                        done += 1
-                        if progress:
-                            progress(done, self.plan.run_count, str(arm))
-                    if block >= 0:
-                        yield runs
+        with LabDirectory() as directory, ExitStack() as opened:
+            self._provenance = provenance(directory.path, touch_memory(self.plan.touched_bytes))
+            session = self._open(directory.path, opened)
+            for block in range(-1 if self.plan.warms_up else 0, self.plan.block_count):
+                touch_memory(self.plan.touched_bytes)
+                arms, runs = order.sample(list(self.plan.arms), len(self.plan.arms)), []
+                if self.plan.reopens and block > 0:
+                    opened.close()
+                    session = self._open(directory.path, opened)
+                    self._run_arm(session, arms[0], block)  # unrecorded: new processes do everything for the first time
+                for arm in arms:
+                    run = self._run_arm(session, arm, block)
+                    runs += [run] if run else []
+                    done += 1
+                    if progress:
+                        progress(done, self.plan.run_count, str(arm))
+                if block >= 0:
+                    yield runs
+
+    def _open(self, directory: Path, opened: ExitStack) -> Session:
+        session = opened.enter_context(self.plan.open_session(directory))
+        self._conditions = {**session.conditions, "blocks planned": str(self.plan.block_count)}
+        if self.plan.reopens:
+            self._conditions["session"] = "files, processes and connections made anew for each block"
+        return session
 
     def _run_arm(self, session: Session, arm: Arm, block: int) -> Run | None:
         """One run, or None for an arm that cannot be run here, with its reason noted once."""
@@ -65,10 +81,11 @@ class ExperimentRun:
         try:
             measurement = session.run(arm)
         except ArmUnavailableError as error:
-            if arm not in self._ran:  # one that could be run before lacks this block only
+            if arm not in self._ran:  # one that was recorded before lacks this block only
                 self._skipped[arm] = Unavailable(str(error))
             return None
-        self._ran.add(arm)
+        if block >= 0:
+            self._ran.add(arm)
         return Run(block, arm, measurement, difference(machine_cpu(), before))
 
     def run(self, progress: Progress | None = None) -> ExperimentResult:
@@ -96,19 +113,25 @@ def run_to_file(
 ) -> tuple[ExperimentResult, Path] | None:
     """Run all blocks, each kept in a new file of `directory` when it is complete; return the result and the file.
 
-    Ctrl-C ends it early and keeps what is complete; None where that is nothing.
+    Ctrl-C ends it early and keeps what is complete; None where that is nothing. Raises EndedEarlyError where a later
+    block failed, and whatever the first block failed with.
     """
     runs: list[Run] = []
     file: ResultsFile | None = None
     blocks = run.blocks(progress)
     try:
         for block in blocks:
-            runs += block
-            result = run.result(runs)
+            result = run.result([*runs, *block])
             file = file or ResultsFile(result, run.experiment.slug, directory)
             file.add(block, result.skipped)
+            runs += block
     except KeyboardInterrupt:
         pass
+    except (KfastError, OSError) as error:
+        if file is None or not runs:
+            raise
+        kept = len({one.block for one in runs})
+        raise EndedEarlyError(f"{error}; the {kept} blocks before it are kept in {file.path}") from error
     finally:
         blocks.close()
-    return (run.result(runs), file.path) if file is not None else None
+    return (run.result(runs), file.path) if file is not None and runs else None

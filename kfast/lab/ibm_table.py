@@ -17,10 +17,11 @@ from pathlib import Path
 from kfast.lab.copy_session import SENDER_CPU, THROUGHPUT, CopyLink, measurement
 from kfast.lab.counters import difference, machine_cpu
 from kfast.lab.experiment import Arm, Comparison, Experiment, Measure, Measurement, Options, Plan, block_count
+from kfast.lab.experiment_findings import no_finding
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.mode_comparison import LABELS
-from kfast.lab.prediction import SMOKE, factor
+from kfast.lab.prediction import factor
 from kfast.lab.published import IBM_TABLE_MB_MS
 from kfast.lab.sizes import size_text
 from kfast.lab.unavailable import Unavailable
@@ -111,12 +112,12 @@ def share_sentences(result: ExperimentResult) -> list[str]:
     for size in sorted({arm["file_size"] for arm in result.arms}):
         ratios = [result.ratio(time_ratio(form, size)) for form in (AS_PUBLISHED, REPAIRED)]
         found = [ratio for ratio in ratios if not isinstance(ratio, Unavailable)]
-        if len(found) == 2 and not result.is_smoke:
+        if len(found) == 2 and not no_finding(result):
             as_published, repaired = found
             sentences.append(
                 f"{size // MB} MB: {factor(as_published)} as long as published, {factor(repaired)} with equal chunks."
             )
-    return sentences or [SMOKE]
+    return sentences or [no_finding(result) or "No file was sent in both forms."]
 
 
 class TableSession:
@@ -160,6 +161,7 @@ def _plan(options: Options) -> Plan:
         open_session=partial(open_table_session, file_size=max(file_sizes)),
         touched_bytes=max(file_sizes),
         warms_up=not options.is_smoke,
+        reopens=not options.is_smoke,
     )
 
 

@@ -145,8 +145,8 @@ IO_ORDER = Experiment(
     shows="what the kernel and this device make of the order of one reader's and one writer's requests",
     shows_not="a disk with many requests under way, nor a file spread over a device that is nearly full",
     counter_check=(
-        "fio --name=read --filename=FILE --size=32M --bs=4k --rw=randread --invalidate=1 (then --rw=read, "
-        "and --bs=1m for both)"
+        "for rw in read randread; do fio --name=$rw --filename=r --size=32M --bs=4k --rw=$rw --invalidate=1 "
+        "--fadvise_hint=0; done; rm r  # then with --bs=1m"
     ),
     plan=_plan,
 )

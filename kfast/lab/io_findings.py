@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from kfast.lab.experiment import Arm
-from kfast.lab.experiment_findings import is_effect, no_finding, resolution_sentence
+from kfast.lab.experiment_findings import is_effect, no_finding, no_finding_headline, resolution_sentence
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.io_experiment import at_random, condition, order_comparison
 from kfast.lab.io_session import DIRTY_AFTER, REQUESTS, SPEED
@@ -142,7 +142,7 @@ def device_sentence(result: ExperimentResult) -> str:
 def _order_words(result: ExperimentResult, in_order: Arm) -> str:
     ratio = order_effect(result, in_order)
     if not is_effect(result, order_comparison(in_order)):
-        return f"no difference larger than chance, in order {factor(ratio)} the MB/s at random."
+        return f"no effect larger than the A/A resolution, in order {factor(ratio)} the MB/s at random."
     if ratio.median < 1:
         return f"at random {factor(inverse(ratio))} the MB/s in order."
     return f"in order {factor(ratio)} the MB/s at random."
@@ -194,6 +194,6 @@ def _skip_reason(result: ExperimentResult) -> str:
 
 
 def _no_headline(result: ExperimentResult, what: str) -> str:
-    if result.is_smoke:
-        return f"Smoke run, no finding about {what} ({result.block_count} blocks)"
+    if no_finding(result):
+        return f"{no_finding_headline(result)} about {what} ({result.block_count} blocks)"
     return f"No finding about {what}"

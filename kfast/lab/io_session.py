@@ -10,21 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from kfast.child_process import ChildError, ChildProcess, Json
+from kfast.child_process import ChildProcess, Json
 from kfast.errors import KafkaStorageError
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measure, Measurement, Value
+from kfast.lab.io_worker import UNAVAILABLE
 from kfast.lab.lab_directory import LabDirectory
 from kfast.lab.sizes import size_text
 from kfast.lab.summary import limiting_resource
 from kfast.lab.unavailable import restored
 from kfast.lab.usage import UsageInterval
 
-SPEED, REQUESTS, DEVICE_BYTES, CPU, SWITCHES = (
+SPEED, REQUESTS, DEVICE_BYTES, CPU, CPU_A_BLOCK, SWITCHES, SYNCS = (
     "bytes_per_s",
     "device_requests_per_mib",
     "device_bytes_per_byte",
     "cpu_s_per_gb",
+    "cpu_us_per_block",
     "voluntary_switches_per_mib",
+    "file_syncs_per_mib",
 )
 MOVED, CACHED_BEFORE, DIRTY_AFTER, FROM_DEVICE = (
     "moved_bytes",
@@ -48,7 +51,7 @@ IO_MEASURES = (
 
 
 class IoSession:
-    """`file_size` is that of the laid-out file, written and synced before the first arm.
+    """`file_size` is that of the laid-out file, written and synced before the first arm; 0 where no arm needs one.
 
     The child and all files go when the `with` block ends.
     """
@@ -61,14 +64,12 @@ class IoSession:
         self._worker = ChildProcess("kfast.lab.io_worker", {"path": str(path)})
 
     def run(self, arm: Arm) -> Measurement:
-        """Raises ArmUnavailableError in the child's words, ChildError when the child has ended."""
-        factors = dict(arm.factors)
-        try:
-            answer = self._worker.ask(str(factors.pop("operation")), seed=self._seeds.getrandbits(31), **factors)
-        except ChildError as error:
-            if not self._worker.is_running:
-                raise
-            raise ArmUnavailableError(str(error)) from error
+        """Raises ArmUnavailableError for what this machine cannot do, ChildError where the child has failed."""
+        factors: dict[str, Any] = dict(arm.factors)
+        self._files.ensure_fits(factors.get("size", 0))
+        answer = self._worker.ask(str(factors.pop("operation")), seed=self._seeds.getrandbits(31), **factors)
+        if UNAVAILABLE in answer:
+            raise ArmUnavailableError(answer[UNAVAILABLE])
         if answer[MOVED] != answer["planned_bytes"]:
             raise KafkaStorageError(f"{arm}: moved {answer[MOVED]} of {answer['planned_bytes']} bytes")
         return measurement(arm, answer)
@@ -90,14 +91,13 @@ def measurement(arm: Arm, answer: Json) -> Measurement:
         REQUESTS: _share(answer["device"], f"{direction}_requests", moved / MIB),
         DEVICE_BYTES: _share(answer["device"], f"{direction}_bytes", moved),
         CPU: usage.cpu_s / (moved / GB),
+        CPU_A_BLOCK: usage.cpu_s * 1e6 / (moved / arm["block_size"]),
         SWITCHES: usage.voluntary_switches / (moved / MIB),
+        SYNCS: answer["sync_count"] / (moved / MIB),
         MOVED: moved,
         FROM_DEVICE: _share(answer["process"], "device_read_bytes", 1),
     }
-    if "residency_before" in answer:
-        before, after = answer["residency_before"], answer["residency_after"]
-        values[CACHED_BEFORE] = _pages(before, "cached_pages")
-        values[DIRTY_AFTER] = _pages(after, "dirty_pages")
+    values |= {name: restored(answer[name]) for name in (CACHED_BEFORE, DIRTY_AFTER) if name in answer}
     return Measurement(usage.elapsed_s, {WORKER: usage.cpu_s}, values, limited_by(arm, usage))
 
 
@@ -112,7 +112,3 @@ def limited_by(arm: Arm, usage: UsageInterval) -> str:
 def _share(counted: Any, name: str, total: float) -> Value:
     """One counter for each of `total`, or why it was not counted."""
     return counted[name] / total if isinstance(counted, dict) else restored(counted)  # type: ignore[no-any-return]
-
-
-def _pages(found: Any, name: str) -> Value:
-    return _share(found, name, found["page_count"]) if isinstance(found, dict) else _share(found, name, 1)

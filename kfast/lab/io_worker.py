@@ -6,6 +6,7 @@ asked for: a flash disk can do more random reads than one synchronous reader ask
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -14,21 +15,35 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kfast.child_process import Json, run_child
-from kfast.errors import KfastError
 from kfast.file_slice import OpenFile
-from kfast.lab.io_work import counted, fdatasync, read_blocks, read_blocks_at_once, write_blocks
-from kfast.lab.log_experiment import make_batch
-from kfast.lab.residency import Residency, make_cold, make_warm, residency
+from kfast.lab.experiment import ArmUnavailableError
+from kfast.lab.io_work import (
+    Moved,
+    check_and_write,
+    counted,
+    fdatasync,
+    make_batch,
+    read_blocks,
+    read_blocks_at_once,
+    write_blocks,
+)
+from kfast.lab.residency import Residency, cached_share, make_cold, make_warm, residency
 from kfast.lab.results import as_json
 from kfast.lab.unavailable import Unavailable
 from kfast.log.log import Log
 
-IN_ORDER, AT_RANDOM = "in order", "at random"
+IN_ORDER, AT_RANDOM, SHUFFLED = "in order", "at random", "shuffled"
 COLD, WARM = "cold", "warm"
+UNAVAILABLE = "unavailable"
+"""The key of an answer that holds nothing but why this machine cannot do what was asked."""
+NOT_HERE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EMFILE)  # no such call, or not so many open files
 
 
 class IoWorker:
-    """Settings: `path` of the laid-out file; new files lie beside it. Answers `read`, `write`, `append` and `log`."""
+    """Settings: `path` of the laid-out file; new files lie beside it.
+
+    Answers `read`, `write`, `append`, `log`, `bare`.
+    """
 
     def __init__(self, settings: Json) -> None:
         self._file = OpenFile(settings["path"], os.O_RDWR)
@@ -39,6 +54,7 @@ class IoWorker:
             "write": self._write,
             "append": self._append,
             "log": self._log,
+            "bare": self._bare,
         }
 
     def ready(self) -> Json:
@@ -47,7 +63,14 @@ class IoWorker:
     def answer(self, request: str, arguments: Json) -> Json:
         if request not in self._work:
             raise ValueError(f"an input/output worker is asked to {', '.join(self._work)}, not to {request}")
-        return self._work[request](**arguments)
+        try:
+            return self._work[request](**arguments)
+        except ArmUnavailableError as error:
+            return {UNAVAILABLE: str(error)}
+        except OSError as error:
+            if error.errno in NOT_HERE:
+                return {UNAVAILABLE: error.strerror}  # without the path, which says where somebody keeps files
+            raise
 
     def _read(self, order: str, block_size: int, cache: str, advice: str, threads: int, seed: int) -> Json:
         """Every block of the laid-out file once."""
@@ -88,24 +111,36 @@ class IoWorker:
             log.delete()
         return answer | {"planned_bytes": count * len(batch)}
 
+    def _bare(self, block_size: int, sync_bytes: int, size: int, seed: int) -> Json:
+        """The batches of `_log` by a loop that does no more than it must; it knows no sync policy but none."""
+        batch, count = make_batch(block_size), size // block_size
+        with self._new_directory() as directory:
+            file = OpenFile(directory / "0", os.O_WRONLY | os.O_CREAT)
+            answer = counted(str(directory), lambda: check_and_write(file.fd, batch, count))
+        return answer | {"planned_bytes": count * len(batch)}
+
     def _positions(self, order: str, block_size: int, size: int, seed: int) -> Sequence[int]:
-        """Where to go for `size` bytes: from the beginning on, or in one random order over the file."""
+        """Where to go for `size` bytes: from the beginning on, to the same places shuffled, or anywhere in the file."""
         positions = range(0, self._size - self._size % block_size, block_size)
-        count = min(size // block_size, len(positions))
-        return positions[:count] if order == IN_ORDER else random.Random(seed).sample(positions, count)
+        first = positions[: size // block_size]
+        if order == IN_ORDER:
+            return first
+        return random.Random(seed).sample(first if order == SHUFFLED else positions, len(first))
 
     def _prepare_cold(self) -> Residency:
-        """Out of the page cache, and cachestat says so; else there is nothing to measure."""
+        """Out of the page cache, and cachestat says so. Raises ArmUnavailableError: there is nothing to measure."""
         found = make_cold(self._file.fd)
         if isinstance(found, Unavailable):
-            raise KfastError(f"coldness cannot be checked: {found.reason}")
+            raise ArmUnavailableError(f"coldness cannot be checked: {found.reason}")
         if not found.is_cold:
-            raise KfastError(f"not cold after all: {found}")
+            raise ArmUnavailableError(f"not cold after all: {found}")
         return found
 
     def _with_residency(self, answer: Json, before: Residency | Unavailable) -> Json:
-        found = {"residency_before": as_json(before), "residency_after": as_json(residency(self._file.fd))}
-        return answer | found
+        after = residency(self._file.fd)
+        dirty_share = after if isinstance(after, Unavailable) else after.dirty_pages / after.page_count
+        found = {"cached_share_before": cached_share([before]), "dirty_share_after": dirty_share}
+        return answer | {name: as_json(share) for name, share in found.items()}
 
     @contextmanager
     def _new_directory(self) -> Iterator[Path]:
@@ -131,15 +166,15 @@ def _append_in_turns(directory: Path, partitions: int, block_size: int, count: i
     return counted(str(directory), lambda: write_blocks(places, block, sync_bytes))
 
 
-def _append_to_log(log: Log, batch: bytearray, count: int, sync_batches: int) -> int:
-    """Flushed after each `sync_batches`, and at the end; 0 is never."""
+def _append_to_log(log: Log, batch: bytearray, count: int, sync_batches: int) -> Moved:
+    """Flushed after each `sync_batches`, and at the end; 0 is never. A flush syncs one file."""
+    flush_count = 0
     for number in range(1, count + 1):
         log.append(batch)
-        if sync_batches and number % sync_batches == 0:
+        if sync_batches and (number % sync_batches == 0 or number == count):
             log.flush()
-    if sync_batches and log.unflushed_bytes:
-        log.flush()
-    return count * len(batch)
+            flush_count += 1
+    return Moved(count * len(batch), flush_count)
 
 
 def _sync_directory(directory: Path) -> None:

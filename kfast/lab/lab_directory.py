@@ -5,31 +5,42 @@ Never tmpfs: there the step from page cache to disk does not exist.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import random
 import shutil
 import tempfile
+import time
+import weakref
 from pathlib import Path
 from types import TracebackType
 
 from kfast.errors import KafkaStorageError
 from kfast.lab.mounts import mount_of
 
+PREFIX = "kfast-lab-"
 MAX_SIZE_BYTES = 2 << 30
 FREE_SPACE_SHARE = 10  # one tenth
 WRITE_SIZE = 1 << 20
+STALE_S = 60.0  # longer than it takes to lock a directory that has just been made
 
 
 class LabDirectory:
     """A new directory for one experiment. `limit_bytes` is what may be put there: `ensure_fits` checks it.
 
-    It goes when the `with` block ends, when the object does, or when the interpreter exits.
+    It goes when the `with` block ends, when the object does, or when the interpreter exits; that of a process which was
+    killed goes when another one is made, a minute later or more.
     """
 
     def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
         home = Path(parent) if parent is not None else lab_parent()
-        self._directory = tempfile.TemporaryDirectory(prefix="kfast-lab-", dir=home)
+        remove_stale(home)
+        self._directory = tempfile.TemporaryDirectory(prefix=PREFIX, dir=home)
         self.path = Path(self._directory.name)
+        lock = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        self._let_go = weakref.finalize(self, os.close, lock)
         self.limit_bytes = min(MAX_SIZE_BYTES, shutil.disk_usage(home).free // FREE_SPACE_SHARE)
 
     def ensure_fits(self, size_bytes: int) -> None:
@@ -52,7 +63,11 @@ class LabDirectory:
         return path
 
     def close(self) -> None:
-        self._directory.cleanup()
+        """Remove it, with all that is in it. Calling it twice does no harm."""
+        try:
+            self._directory.cleanup()
+        finally:
+            self._let_go()
 
     def __enter__(self) -> LabDirectory:
         return self
@@ -64,6 +79,26 @@ class LabDirectory:
 
     def __repr__(self) -> str:
         return f"LabDirectory(limit_bytes={self.limit_bytes})"
+
+
+def remove_stale(parent: Path) -> None:
+    """Remove the lab directories that no process holds any more: whoever made them was killed."""
+    for path in parent.glob(f"{PREFIX}*"):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # gone meanwhile, another user's, or on a file system without locks
+                if time.time() - path.stat().st_mtime > STALE_S and not _is_held(path):
+                    shutil.rmtree(path)
+
+
+def _is_held(path: Path) -> bool:
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
 
 
 def lab_parent() -> Path:

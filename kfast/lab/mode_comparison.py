@@ -142,7 +142,7 @@ class ModeComparison:
         if self.complete_rounds < 2 or not {REFERENCE, CONTRAST} <= set(self.copy_modes):
             return "The comparison has not measured two rounds yet."
         question = f"Broker CPU of {LABELS[CONTRAST]} over {LABELS[REFERENCE]}"
-        return prediction.against(question, predicted, self.ratio(), is_smoke)
+        return prediction.against(question, predicted, self.ratio(), prediction.SMOKE if is_smoke else "")
 
     def headline(self) -> str:
         """The finding alone, short enough for the title of a figure."""

@@ -22,6 +22,7 @@ from kfast.lab.copy_cost import (
 from kfast.lab.experiment import Arm, Options
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.io_experiment import IO_ORDER, MIB, ORDERS, io_plan, read_arm
+from kfast.lab.zero_copy_proof import ZERO_COPY_PROOF
 
 CHUNK_SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
 COPY_RUN_SIZE = 128 * MIB
@@ -30,6 +31,11 @@ COPY_RUN_SIZE = 128 * MIB
 def is_fast() -> bool:
     """Whether smoke runs are asked for, as the tests of the notebooks do."""
     return os.environ.get("KFAST_FAST") == "1"
+
+
+def canary_experiment(seed: int) -> ExperimentRun:
+    """The canary, again and again. What it counts needs no more than a smoke run."""
+    return ExperimentRun(ZERO_COPY_PROOF, Options(is_smoke=True), seed)
 
 
 def zero_copy_experiment(seed: int) -> ExperimentRun:

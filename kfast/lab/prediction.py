@@ -7,14 +7,14 @@ from kfast.lab.summary import Interval
 SMOKE = "A smoke run: it shows that everything works, and is no finding."
 
 
-def against(question: str, predicted: float | None, measured: Interval, is_smoke: bool = False) -> str:
-    """`question` is a factor in words, such as "4 KiB chunks over 1 MiB chunks"."""
+def against(question: str, predicted: float | None, measured: Interval, no_finding: str = "") -> str:
+    """`question` is a factor in words, such as "4 KiB chunks over 1 MiB chunks"; `no_finding` says why none is made."""
     if predicted is None:
         words = f"{question}: you predicted nothing"
     else:
         words = f"{question}: you predicted {predicted:g} times"
-    if is_smoke:
-        return f"{words}. {SMOKE}"
+    if no_finding:
+        return f"{words}. {no_finding}"
     found = f"measured: {factor(measured)}"
     if predicted is None:
         return f"{words}; {found}."

@@ -1,6 +1,7 @@
 """Numbers that others have published, to stand beside one's own: each with its source, and what it was measured on.
 
-None of them was measured here. What confounds a number, as far as its source lets one see, is part of it.
+None of them was measured here. What confounds a number, as far as its source lets one see, is part of it. Ratios can be
+held against ratios measured elsewhere (`PUBLISHED`); other numbers belong to their machines (`REPORTED`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ KAFKA_7504 = (
     'KAFKA-7504, "Broker performance degradation caused by call of sendfile reading disk in network thread" (2018)'
 )
 KAFKA_2561 = "KAFKA-2561, comments (2015)"
+MSG_ZEROCOPY = 'de Bruijn, "tcp: enable MSG_ZEROCOPY" (Linux 4.14, commit f214f915e7db, 2017)'
+NETFLIX = 'FreeBSD Foundation, "Netflix Case Study" (2020)'
 SYSTEM_TESTS = "Kafka's system tests, consumer throughput (2016)"
 
 
@@ -38,6 +41,21 @@ class Published:
 
     def __str__(self) -> str:
         return f"{self.words}: {number(self.ratio)} times. {self.source}; {self.measured_on}. {self.confounded_by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A number that is no ratio: it says what one machine did, and nothing about another."""
+
+    words: str
+    value: float
+    unit: str
+    source: str
+    measured_on: str
+    confounded_by: str
+
+    def __str__(self) -> str:
+        return f"{self.words}: {self.value:,} {self.unit}. {self.source}; {self.measured_on}. {self.confounded_by}"
 
 
 IBM_TABLE_MB_MS: tuple[tuple[int, int, int], ...] = (
@@ -75,6 +93,22 @@ PUBLISHED: Sequence[Published] = (
         PYSENDFILE,
         "Linux 2.6.38, 1.6 GHz dual core, loopback",
         "Buffer size and cache state are not given.",
+    ),
+    Published(
+        "E2",
+        "cycles of the process that copies over one that sends with MSG_ZEROCOPY, up to",
+        1 / (1 - 0.70),
+        MSG_ZEROCOPY,
+        "two hosts, 10 streams",
+        "The best of several packet sizes; over loopback the kernel copies all the same.",
+    ),
+    Published(
+        "E2",
+        "cycles of the whole machine, copying over MSG_ZEROCOPY, up to",
+        1 / (1 - 0.20),
+        MSG_ZEROCOPY,
+        "two hosts, 10 streams",
+        "The same runs: what one process saves is a small part of what a machine does.",
     ),
     Published(
         "E3",
@@ -141,6 +175,22 @@ PUBLISHED: Sequence[Published] = (
         "With OpenSSL it was 1.4 times: most of this was cryptography.",
     ),
     Published(
+        "E8",
+        "throughput without TLS over OpenSSL's TLS, no zero copy in either",
+        337 / 247,
+        KAFKA_2561,
+        "Java 8",
+        "Beside the JDK's TLS only the library differs: most of that one's cost was cryptography.",
+    ),
+    Published(
+        "E11",
+        "Kafka's over Pulsar's peak throughput",
+        605 / 305,
+        CONFLUENT,
+        "three i3en.2xlarge, OpenMessaging benchmark",
+        "A vendor's figure; vendors dispute each other's.",
+    ),
+    Published(
         "E11",
         "Kafka's over RabbitMQ's peak throughput",
         605 / 38,
@@ -149,6 +199,63 @@ PUBLISHED: Sequence[Published] = (
         "A vendor's figure; vendors dispute each other's.",
     ),
 )
+
+
+LINKEDIN_RECORDS_PER_S = (
+    ("one producer, no replication", 821_557),
+    ("one producer, three replicas, asynchronous", 786_980),
+    ("one producer, three replicas, synchronous", 421_823),
+    ("three producers, three replicas, asynchronous", 2_024_032),
+    ("one consumer", 940_521),
+    ("three consumers", 2_615_968),
+)
+LINKEDIN_LATENCY_MS = (("median", 2), ("p99", 3), ("p99.9", 14))
+LINKEDIN_MACHINES = "three brokers, 1 Gb/s network, records of 100 bytes"
+CONFLUENT_MB_PER_S = (("Kafka", 605), ("Pulsar", 305), ("RabbitMQ", 38))
+KAFKA_2561_MB_PER_S = (("without TLS", 337), ("the JDK's TLS", 94), ("OpenSSL's TLS", 247))
+
+REPORTED: Sequence[Reported] = (
+    *(
+        Reported(words, rate, "records/s", LINKEDIN, LINKEDIN_MACHINES, "The network was the limit, or near it.")
+        for words, rate in LINKEDIN_RECORDS_PER_S
+    ),
+    *(
+        Reported(f"end to end, {words}", time, "ms", LINKEDIN, LINKEDIN_MACHINES, "One record at a time.")
+        for words, time in LINKEDIN_LATENCY_MS
+    ),
+    Reported(
+        "one consumer",
+        22_000,
+        "messages/s",
+        NETDB,
+        "messages of 200 bytes, 1 Gb/s network, 2011",
+        "Fetches of some 200 KB; the messages were in memory.",
+    ),
+    *(
+        Reported(
+            f"peak throughput, {words}",
+            rate,
+            "MB/s",
+            CONFLUENT,
+            "three i3en.2xlarge, OpenMessaging benchmark",
+            "A vendor's figure; vendors dispute each other's.",
+        )
+        for words, rate in CONFLUENT_MB_PER_S
+    ),
+    *(
+        Reported(f"throughput, {words}", rate, "MB/s", KAFKA_2561, "Java 8", "No zero copy in any of the three.")
+        for words, rate in KAFKA_2561_MB_PER_S
+    ),
+    Reported(
+        "throughput over TLS at 55 % of the processors",
+        90,
+        "Gb/s",
+        NETFLIX,
+        "one server, FreeBSD",
+        "The kernel encrypts, so that sendfile stays; a content server and no broker.",
+    ),
+)
+"""LinkedIn's MB/s are these records: 100 bytes each, 2^20 bytes a MB."""
 
 
 def published_of(experiment: str) -> list[Published]:

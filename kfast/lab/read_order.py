@@ -80,8 +80,10 @@ READ_ORDER = Experiment(
         "more than Python threads"
     ),
     counter_check=(
-        "fio --name=r --filename=FILE --size=128M --bs=4k --rw=randread --invalidate=1 (then --rw=read; then "
-        "--rw=randread --ioengine=libaio --direct=1 --iodepth=64)"
+        "for rw in read randread; do fio --name=$rw --filename=r --size=128M --bs=4k --rw=$rw --invalidate=1 "
+        "--fadvise_hint=0; done; fio --name=deep --filename=r --size=128M --bs=4k --rw=randread --ioengine=libaio "
+        "--direct=1 --iodepth=64; rm r  "
+        "# the first number of /sys/block/*/stat counts the device's reads"
     ),
     plan=_plan,
 )

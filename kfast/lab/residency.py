@@ -11,7 +11,7 @@ import mmap
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from kfast.lab.unavailable import Unavailable
 
@@ -41,14 +41,21 @@ class Residency:
         return f"{self.cached_pages} of {self.page_count} pages cached, {self.dirty_pages} dirty"
 
 
-def cached_share(files: Iterable[Residency | Unavailable]) -> float | Unavailable:
-    """Of all pages of the files, the share that is in the page cache; or why nobody can say."""
-    cached = pages = 0
+def together(files: Iterable[Residency | Unavailable]) -> Residency | Unavailable:
+    """The pages of all files as if they were one; or why nobody can say."""
+    counts = [0, 0, 0, 0]
     for found in files:
         if isinstance(found, Unavailable):
             return found
-        cached, pages = cached + found.cached_pages, pages + found.page_count
-    return cached / pages
+        for place, count in enumerate(astuple(found)):
+            counts[place] += count
+    return Residency(*counts)
+
+
+def cached_share(files: Iterable[Residency | Unavailable]) -> float | Unavailable:
+    """Of all pages of the files, the share that is in the page cache; or why nobody can say."""
+    found = together(files)
+    return found if isinstance(found, Unavailable) else found.cached_pages / found.page_count
 
 
 class _CachestatRange(ctypes.Structure):

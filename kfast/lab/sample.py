@@ -23,13 +23,14 @@ class Sample:
     clients, values with confluent-kafka. `received_bytes`, `appended_bytes`, `sent_bytes` and `cpu_copied_bytes` are
     the broker's own counts. `client_cpu_s` has every client process that ever ran, by its name. `errors` counts answers
     that clients went on after, such as an offset that retention overtook. `machine_cpu` and `device` are the whole
-    machine's and the whole device's.
+    machine's and the whole device's. `waits_for_disk` says whether each batch is acknowledged only after an fsync.
     """
 
     monotonic_ns: int
     processor_count: int
     copy_mode: str
     receiver_discards: bool
+    waits_for_disk: bool
     produced_bytes: int
     produced_records: int
     consumed_bytes: int

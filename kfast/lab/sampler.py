@@ -14,6 +14,10 @@ from kfast.lab.unavailable import Unavailable
 WAITING_SHARE = 0.2
 """Of one processor: idle for so long while a request to a disk is under way, the machine waits for the disk."""
 
+DISK_BUSY_SHARE = 0.5
+"""Of the time, where each batch waits for its fsync: more than half of it is more than all else takes together. A loop
+of nothing but fdatasync kept a virtual disk busy for 0.6 of it; the rest is the kernel's way there and back."""
+
 BROKER_CPU, CLIENT_CPU, DISK, NONE = "broker CPU", "client CPU", "disk", "none"
 OTHERS = "other programs"
 
@@ -35,23 +39,29 @@ def reading(before: Sample, after: Sample) -> Reading:
         broker_cpu_s=broker_cpu_s,
         cores={name: seconds / elapsed_s for name, seconds in {**cpu_s, **_others(cpu_s, machine_cpu)}.items()},
         processor_count=after.processor_count,
-        limited_by=limiting_resource(cpu_s, machine_cpu, elapsed_s, after.processor_count),
+        limited_by=limiting_resource(cpu_s, machine_cpu, elapsed_s, after.processor_count, _waiting(before, after)),
         traffic=traffic(before, after, elapsed_s),
     )
 
 
 def limiting_resource(
-    cpu_s: Mapping[str, float], machine_cpu: MachineCpu | Unavailable, elapsed_s: float, processor_count: int
+    cpu_s: Mapping[str, float],
+    machine_cpu: MachineCpu | Unavailable,
+    elapsed_s: float,
+    processor_count: int,
+    waiting_share: float = 0.0,
 ) -> str:
     """`broker CPU`, `client CPU`, `other programs`, `disk` or `none`, in the order of the evidence.
 
     Where all processors were busy, it is the side that used more; a measurement beside programs that used more than
     broker and clients together says little about either. A process that kept a processor busy is the limit: each works
-    mostly in one thread, or under one interpreter lock. Where neither is so, and processors were idle while a request
-    to a disk was under way, it is the disk.
+    mostly in one thread, or under one interpreter lock. But a broker that waited for the disk for most of the time,
+    `waiting_share` of it, has used its processor in other threads meanwhile, and the disk is the limit. Where nothing
+    of this is so, and processors were idle while a request to a disk was under way, it is the disk too.
     """
     broker_s = cpu_s[BROKER]
     clients_s = [seconds for name, seconds in cpu_s.items() if name != BROKER]
+    busiest_client_s = max(clients_s, default=0.0)
     busy_s, waiting_s = broker_s + sum(clients_s), 0.0
     if not isinstance(machine_cpu, Unavailable):
         busy_s, waiting_s = machine_cpu.busy_s + machine_cpu.steal_s, machine_cpu.io_wait_s
@@ -59,11 +69,19 @@ def limiting_resource(
         if busy_s > 2 * (broker_s + sum(clients_s)):
             return OTHERS
         return BROKER_CPU if broker_s >= sum(clients_s) else CLIENT_CPU
-    if max(broker_s, *clients_s, 0.0) >= BUSY_SHARE * elapsed_s:
-        return BROKER_CPU if broker_s >= max(clients_s, default=0.0) else CLIENT_CPU
+    if waiting_share >= DISK_BUSY_SHARE and busiest_client_s < BUSY_SHARE * elapsed_s:
+        return DISK
+    if max(broker_s, busiest_client_s) >= BUSY_SHARE * elapsed_s:
+        return BROKER_CPU if broker_s >= busiest_client_s else CLIENT_CPU
     if waiting_s >= WAITING_SHARE * elapsed_s:
         return DISK
     return NONE
+
+
+def device_busy_share(before: Sample, after: Sample) -> float | Unavailable:
+    """Of the time between two samples, that in which the device had a request under way, whoever made it."""
+    device = difference(after.device, before.device)
+    return _per_second(device, "busy_s", (after.monotonic_ns - before.monotonic_ns) / 1e9)
 
 
 def traffic(before: Sample, after: Sample, elapsed_s: float) -> Traffic:
@@ -91,6 +109,12 @@ def _others(cpu_s: Mapping[str, float], machine_cpu: MachineCpu | Unavailable) -
     return {OTHERS: max(0.0, machine_cpu.busy_s - sum(cpu_s.values()))}
 
 
+def _waiting(before: Sample, after: Sample) -> float:
+    """How much of the time somebody waited for the disk; a disk that writes back on its own keeps nobody waiting."""
+    share = device_busy_share(before, after)
+    return share if after.waits_for_disk and not isinstance(share, Unavailable) else 0.0
+
+
 def _sent(sample: Sample) -> int:
     return sum(sample.sent_bytes.values())
 
@@ -98,5 +122,5 @@ def _sent(sample: Sample) -> int:
 def _per_second(device: DeviceIo | Unavailable, name: str, elapsed_s: float) -> float | Unavailable:
     if isinstance(device, Unavailable):
         return device
-    count: int = getattr(device, name)
+    count: float = getattr(device, name)
     return count / elapsed_s

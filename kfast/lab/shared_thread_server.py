@@ -137,8 +137,9 @@ class SharedThreadServer(Server):
                     os.sendfile(nowhere.fileno(), found.file.fd, found.position, found.size)
         except OSError as error:
             logger.warning("warming up failed: %s", error)  # sending will say why
-        self._warmed.append(session)
-        self._wake()
+        finally:
+            self._warmed.append(session)
+            self._wake()
 
     def _take_warmed(self) -> None:
         self._wake_end.recv(4096)

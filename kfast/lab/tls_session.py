@@ -7,6 +7,7 @@ it is done: what it wrote is not written back beside the next run.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import ssl
 import time
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Final, Self
 
 from kfast.broker.process import BrokerProcess
-from kfast.child_process import ChildError, ChildProcess, Json
+from kfast.child_process import ChildProcess, Json
 from kfast.client.cluster import connect, create_topic, delete_topic
-from kfast.client.produce_load import REQUESTS_IN_FLIGHT, ProduceLoad
+from kfast.client.produce_load import REQUESTS_IN_FLIGHT
+from kfast.lab.copy_session import CACHED_SHARE, COPIES
 from kfast.lab.counters import MachineCpu, difference, machine_cpu
 from kfast.lab.experiment import Arm, ArmUnavailableError, Measurement, Value
 from kfast.lab.lab_directory import LabDirectory
-from kfast.lab.residency import cached_share, residency
+from kfast.lab.load_clients import load_clients
+from kfast.lab.prepared_log import PreparedLog
+from kfast.lab.residency import cached_share
 from kfast.lab.sample import BROKER
 from kfast.lab.sampler import limiting_resource
 from kfast.lab.sizes import size_text
@@ -35,7 +39,7 @@ PLAINTEXT, SSL = "PLAINTEXT", "SSL"
 CLIENT: Final = "client"
 
 BROKER_CPU, BROKER_USER_CPU, CLIENT_CPU = "broker_cpu_s_per_gb", "broker_user_cpu_s_per_gb", "client_cpu_s_per_gb"
-THROUGHPUT, COPIES, CACHED_SHARE = "throughput_bytes_per_s", "cpu_copies", "cached_share"
+THROUGHPUT: Final = "throughput_bytes_per_s"
 NOT_SENT = Unavailable("nothing is sent")
 
 GB = 1e9
@@ -56,8 +60,6 @@ PRODUCED_LIMITS: Final = {
     "file.delete.delay.ms": "0",
 }
 RETENTION_CHECK_MS: Final = 250
-REST_S: Final = 5.0
-_POLL_S: Final = 0.005
 
 
 class Listener:
@@ -72,27 +74,26 @@ class Listener:
             listen = f"{security_protocol}://127.0.0.1:0"
             self.broker = stack.enter_context(BrokerProcess(place.path, listen=listen, config=config))
             self._trusted = self.broker.ssl_ca_location
-            for size in log_sizes:
-                self._fill(topic_of(size), size)
+            self._logs = {size: self._fill(size) for size in log_sizes}
             self._stack = stack.pop_all()
 
     @contextmanager
     def client(self, arm: Arm) -> Iterator[ChildProcess]:
         """The arm's client, connected and at work; its words are raised where it fails."""
-        where = {"bootstrap_servers": self.broker.bootstrap_servers, "ssl_ca_location": self._trusted}
-        with self._topic(arm) as topic:
-            child = ChildProcess("kfast.client.load", {**where, **_load_of(arm), "topic": topic})
-            try:
-                yield child
-                child.ask("stop")
-            finally:
-                child.stop()
+        settings = {
+            "bootstrap_servers": self.broker.bootstrap_servers,
+            "ssl_ca_location": self._trusted,
+            **_load_of(arm),
+        }
+        with self._topic(arm) as topic, load_clients({CLIENT: {**settings, "topic": topic}}) as clients:
+            yield clients[CLIENT]
+            clients[CLIENT].ask("stop")
 
     @contextmanager
     def _topic(self, arm: Arm) -> Iterator[str]:
         """The log that an arm reads, or a new topic for what it produces."""
         if arm["direction"] == CONSUME:
-            yield topic_of(arm["log_size"])
+            yield self._logs[arm["log_size"]].topic
             return
         where, trusted = self.broker.bootstrap_servers, self._trusted
         create_topic(where, PRODUCED_TOPIC, configs=PRODUCED_LIMITS, ssl_ca_location=trusted)
@@ -101,20 +102,9 @@ class Listener:
         finally:
             delete_topic(where, PRODUCED_TOPIC, ssl_ca_location=trusted)
 
-    def at_rest(self) -> Json:
-        """What the broker has counted, when the last connection has ended: it may still be busy with what was sent."""
-        deadline = time.monotonic() + REST_S
-        while (counted := self.broker.metrics())["connections"] and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-        return counted
-
     def cached_share(self, log_size: int) -> Value:
         """The share of a log's pages that is in the page cache now."""
-        found = []
-        for path in self._log_files(topic_of(log_size)):
-            with open(path, "rb") as file:
-                found.append(residency(file.fileno()))
-        return cached_share(found)
+        return cached_share([self._logs[log_size].pages()])
 
     def encryption(self) -> str:
         """What a client and this broker agree on."""
@@ -126,29 +116,17 @@ class Listener:
     def close(self) -> None:
         self._stack.close()
 
-    def _fill(self, topic: str, size: int) -> None:
-        """Produce a log of `size` bytes, all of it on the disk: or write-back would run beside some arms."""
-        where, trusted = self.broker.bootstrap_servers, self._trusted
-        create_topic(where, topic, configs={"segment.bytes": str(SEGMENT_BYTES)}, ssl_ca_location=trusted)
-        count = size // BATCH_SIZE * BATCH_RECORDS
-        load = ProduceLoad(
-            where,
-            topic,
+    def _fill(self, size: int) -> PreparedLog:
+        return PreparedLog(
+            self.broker.bootstrap_servers,
+            f"log-{size}",
+            self._path,
             batch_records=BATCH_RECORDS,
             record_size=RECORD_SIZE,
-            record_count=count,
-            ssl_ca_location=trusted,
+            record_count=size // BATCH_SIZE * BATCH_RECORDS,
+            configs={"segment.bytes": str(SEGMENT_BYTES)},
+            ssl_ca_location=self._trusted,
         )
-        try:
-            load.run()
-        finally:
-            load.close()
-        for path in self._log_files(topic):
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-
-    def _log_files(self, topic: str) -> list[Path]:
-        return sorted((self._path / f"{topic}-0").glob("*.log"))
 
     def __enter__(self) -> Self:
         return self
@@ -210,13 +188,13 @@ class TlsSession:
         if factors.get("copy_mode") in ("read_send", "sendfile"):
             listener.broker.set("kfast.copy.mode", arm["copy_mode"])
             listener.broker.set("kfast.copy.chunk.bytes", str(arm["chunk_size"]))
-        idle = listener.at_rest()
+        idle = listener.broker.metrics_at_rest()
         with listener.client(arm) as client:
             time.sleep(self._settle_s)
             before = Moment.now(client, listener.broker)
             time.sleep(self._measure_s)
             after = Moment.now(client, listener.broker)
-        counted = {COPIES: copies(idle, listener.at_rest())}
+        counted = {COPIES: copies(idle, listener.broker.metrics_at_rest())}
         counted[CACHED_SHARE] = listener.cached_share(arm["log_size"]) if "log_size" in factors else NOT_SENT
         return measurement(before, after, counted)
 
@@ -225,15 +203,24 @@ class TlsSession:
 def open_tls_session(
     directory: Path, log_sizes: Sequence[int], settle_s: float, measure_s: float
 ) -> Iterator[TlsSession]:
-    """A session on logs of these sizes; brokers, clients and logs go when it is closed."""
+    """A session on logs of these sizes; brokers, clients and logs go when it is closed.
+
+    Raises ChildError where a broker fails: only what this machine lacks leaves arms out.
+    """
     with ExitStack() as stack:
         plain = stack.enter_context(Listener(directory, PLAINTEXT, log_sizes))
-        encrypted: Listener | Unavailable
-        try:
-            encrypted = stack.enter_context(Listener(directory, SSL, log_sizes))
-        except ChildError as error:  # cryptography, which makes the certificate, is not in the base installation
-            encrypted = Unavailable(str(error))
+        missing = tls_missing()
+        encrypted = stack.enter_context(Listener(directory, SSL, log_sizes)) if missing is None else missing
         yield TlsSession(plain, encrypted, log_sizes, settle_s, measure_s)
+
+
+def tls_missing() -> Unavailable | None:
+    """What TLS lacks here, in Python or in what is installed; None where it is all there."""
+    if not (ssl.HAS_TLSv1_2 or ssl.HAS_TLSv1_3):
+        return Unavailable("Python's OpenSSL has neither TLS 1.2 nor 1.3")
+    if importlib.util.find_spec("cryptography") is None:
+        return Unavailable("to make a certificate takes cryptography: pip install 'kfast[tls]'")
+    return None
 
 
 def copies(before: Json, after: Json) -> Value:
@@ -264,10 +251,6 @@ def _load_of(arm: Arm) -> Json:
     if arm["direction"] == CONSUME:
         return {"kind": "consume", "fetch_bytes": FETCH_SIZE}
     return {"kind": "produce", "batch_records": BATCH_RECORDS, "record_size": RECORD_SIZE}
-
-
-def topic_of(log_size: int) -> str:
-    return f"log-{log_size}"
 
 
 def _sent(broker: Json) -> int:

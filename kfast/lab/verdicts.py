@@ -15,7 +15,6 @@ from kfast.lab.cold_reader_session import CACHED as CACHED_OF_LOG
 from kfast.lab.cold_reader_session import COLD as COLD_CONSUMER
 from kfast.lab.cold_reader_session import DEVICE_BYTES
 from kfast.lab.cold_send import SentOnce
-from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.copy_session import CACHED_SHARE, COPIES, RECEIVED, SENT
 from kfast.lab.experiment import Arm
 from kfast.lab.experiment_result import ExperimentResult, Run
@@ -25,6 +24,8 @@ from kfast.lab.io_work import NO_SYNC
 from kfast.lab.io_worker import COLD
 from kfast.lab.unavailable import Unavailable
 from kfast.transfer.modes import CPU_COPIES
+from kfast.transfer.tls_connection import CPU_COPIES as TLS_COPIES
+from kfast.transfer.tls_connection import SENT_AS
 
 
 def canary_agrees(results: Mapping[str, CanaryResult | Unavailable]) -> bool:
@@ -43,9 +44,10 @@ def sent_everything(result: ExperimentResult) -> bool:
 
 
 def copied_as_claimed(result: ExperimentResult) -> bool:
-    """Whether the sender counted 2, 1, 0 and 0 copies by the CPU."""
-    counted = [run for run in result.runs if run.arm["copy_mode"] != BARE_SENDFILE]
-    return bool(counted) and all(run.value(COPIES) == CPU_COPIES[run.arm["copy_mode"]] for run in counted)
+    """Whether the sender counted 2, 1, 0 and 0 copies by the CPU, and 3 over TLS, wherever a mode of ours sent."""
+    claimed = {**CPU_COPIES, SENT_AS: TLS_COPIES}
+    counted = [run for run in result.runs if dict(run.arm.factors).get("copy_mode") in claimed]
+    return bool(counted) and all(run.value(COPIES) == claimed[run.arm["copy_mode"]] for run in counted)
 
 
 def stayed_warm(result: ExperimentResult) -> bool:
@@ -129,8 +131,3 @@ def cold_consumers_read_the_disk(result: ExperimentResult) -> bool:
     return all(run.value(CACHED_OF_LOG) == 0 for run in runs) and all(
         share > 0 for share in read if not isinstance(share, Unavailable)
     )
-
-
-def has_no_smoke(results: Sequence[ExperimentResult]) -> bool:
-    """Whether all stored results, if there are any, are full runs."""
-    return not results or is_evidence(results)

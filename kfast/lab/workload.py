@@ -273,6 +273,7 @@ class Workload:
             processor_count=os.cpu_count() or 1,
             copy_mode=broker["copy_mode"],
             receiver_discards=self._settings.client == "raw" and self._settings.receive == "discard",
+            waits_for_disk=self._settings.flush == "batch",
             produced_bytes=counts["produced_bytes"],
             produced_records=counts["produced_records"],
             consumed_bytes=counts["consumed_bytes"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import socket as sockets
 import ssl
+import time
 from collections.abc import Iterable
 
 from kfast.errors import TlsHandshakeError
@@ -23,6 +24,7 @@ from kfast.transfer.scratch import Scratch
 from kfast.transfer.sender import Bytes, Chunk, TransferSettings
 
 HANDSHAKE_TIMEOUT_S = 10.0
+_LEAST_TIMEOUT_S = 0.001  # of Python's, 0 means another thing: never to wait
 SENT_AS = "tls"
 CPU_COPIES = 3
 """Into our buffer, into OpenSSL's record, where it is encrypted in place, and into the socket buffer."""
@@ -38,7 +40,16 @@ class TlsConnection:
     every 16 KiB of each.
     """
 
-    __slots__ = ("_cpu_copied_bytes", "_inline_bytes", "_is_established", "_scratch", "_sent_bytes", "_socket")
+    __slots__ = (
+        "_cpu_copied_bytes",
+        "_inline_bytes",
+        "_is_established",
+        "_is_sending",
+        "_is_shut_down",
+        "_scratch",
+        "_sent_bytes",
+        "_socket",
+    )
 
     def __init__(self, socket: sockets.socket, context: ssl.SSLContext, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         if socket.family in (sockets.AF_INET, sockets.AF_INET6):
@@ -46,6 +57,8 @@ class TlsConnection:
         self._socket = context.wrap_socket(socket, server_side=True, do_handshake_on_connect=False)
         self._socket.settimeout(idle_timeout_s if idle_timeout_s > 0 else None)
         self._is_established = False
+        self._is_sending = False
+        self._is_shut_down = False
         self._scratch = Scratch()
         self._sent_bytes = 0
         self._inline_bytes = 0
@@ -63,7 +76,7 @@ class TlsConnection:
 
         Raises TlsHandshakeError for a peer with which TLS cannot begin, TimeoutError, and OSError when it is gone.
         """
-        if not self._is_established and not self._shake_hands():
+        if self._is_shut_down or (not self._is_established and not self._shake_hands()):
             return 0
         return self._socket.recv_into(buffer)
 
@@ -73,40 +86,61 @@ class TlsConnection:
         Raises TimeoutError, OSError or KafkaStorageError; part of a frame may have left by then, so the connection is
         shut down.
         """
+        self._is_sending = True
         try:
+            if self._is_shut_down:
+                raise BrokenPipeError("the connection was shut down")
             return self._send_chunks(chunks, settings)
         except BaseException:
             self.shutdown()
             raise
+        finally:
+            self._is_sending = False
 
     def send_now(self, data: Bytes) -> int:
         """Send nothing: a TLS record that has begun to leave has to leave whole, and that may take waiting."""
         return 0
 
     def shutdown(self) -> None:
-        """End both directions: a thread waiting in recv_into gets 0, one waiting in send_chunks an OSError."""
+        """End both directions: a thread waiting in recv_into gets 0, one waiting in send_chunks an OSError.
+
+        Where nobody is sending the peer learns of it from `close`, which has a last word for it.
+        """
+        self._is_shut_down = True  # before looking who sends: who begins to send looks here after saying so
+        is_open = self._is_established and not self._is_sending
         with contextlib.suppress(OSError):  # not connected any more
             # SSLSocket's own would let go of TLS first, and what another thread then sends would leave in the clear.
-            sockets.socket.shutdown(self._socket, sockets.SHUT_RDWR)
+            sockets.socket.shutdown(self._socket, sockets.SHUT_RD if is_open else sockets.SHUT_RDWR)
 
     def close(self) -> None:
-        """Let go of the socket and the buffer. For the thread that receives and sends."""
+        """Tell the peer that nothing was cut off, and let go of the socket. For the thread that receives and sends.
+
+        A peer that takes nothing, or had part of a frame, is not told (close_notify; RFC 8446, 6.1).
+        """
+        if self._is_established:
+            self._is_established = False
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(0)  # its answer is not waited for
+                self._socket.unwrap()
         self._scratch.close()
         self._socket.close()
 
     def _shake_hands(self) -> bool:
         """False for a peer that leaves without a word, as one does that only looks whether somebody listens."""
         idle_timeout_s = self._socket.gettimeout()
-        self._socket.settimeout(min(idle_timeout_s or HANDSHAKE_TIMEOUT_S, HANDSHAKE_TIMEOUT_S))
+        limit_s = min(idle_timeout_s or HANDSHAKE_TIMEOUT_S, HANDSHAKE_TIMEOUT_S)
+        deadline = time.monotonic() + limit_s
+        self._socket.settimeout(limit_s)
         try:
             first = sockets.socket.recv(self._socket, 1, sockets.MSG_PEEK)
             if not first:
                 return False
             if first != _HANDSHAKE_RECORD:
                 raise TlsHandshakeError("it does not speak TLS, and this listener is SSL: set security.protocol=SSL")
+            self._socket.settimeout(max(_LEAST_TIMEOUT_S, deadline - time.monotonic()))
             self._socket.do_handshake()
         except TimeoutError:
-            raise TimeoutError(f"no TLS handshake in {self._socket.gettimeout()} s") from None
+            raise TimeoutError(f"no TLS handshake in {limit_s} s") from None
         except ssl.SSLError as error:
             raise TlsHandshakeError(f"the TLS handshake failed: {error}") from error
         self._socket.settimeout(idle_timeout_s)

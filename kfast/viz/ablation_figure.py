@@ -1,6 +1,6 @@
 """The ablation: what each ingredient is worth beside all others, and by itself, a panel for each kind of client.
 
-It is drawn on a logarithmic axis with 1 in the middle: ingredients need each other, so their factors are not shares of
+It is drawn on a logarithmic axis: ingredients need each other, so their factors are not shares of
 one whole, and what slows down stands as far to the left as what speeds up to the right.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kfast.lab.experiment import Comparison, Experiment, Factor
-from kfast.lab.experiment_findings import no_finding
+from kfast.lab.experiment_findings import no_finding, no_finding_headline
 from kfast.lab.experiment_result import ExperimentResult
-from kfast.lab.prediction import SMOKE, factor, number
+from kfast.lab.prediction import factor, number
 from kfast.lab.summary import Interval
 from kfast.lab.unavailable import Unavailable
 from kfast.viz import style
@@ -62,7 +62,7 @@ def draw_ablation(experiment: Experiment, result: ExperimentResult) -> ShownFigu
         return ShownFigure(draw_forest(words, panels or [ForestPanel([])]), reason)
     panels = [_panel(result, one, settings, names) for one in ablations]
     words = RowWords(title, names, HOW, key=[TAKEN, ADDED], foot=where([result]))
-    figure = draw_forest(words, panels, is_centered=True)
+    figure = draw_forest(words, panels)
     return ShownFigure(figure, f"{title}.", " ".join(_panel_words(result, one, settings, names) for one in ablations))
 
 
@@ -97,7 +97,7 @@ def _panel(result: ExperimentResult, one: Ablation, settings: Sequence[str], nam
 
 def _headline(result: ExperimentResult, ablations: Sequence[Ablation]) -> str:
     if no_finding(result):
-        return "Smoke run, no finding" if no_finding(result) == SMOKE else "No block counts"
+        return no_finding_headline(result)
     ratios = [(one.client, result.ratio(one.whole)) for one in ablations]
     found = [f"{number(r.median)} times with {client}" for client, r in ratios if isinstance(r, Interval)]
     return f"All ingredients over none: {', '.join(found) or 'not measured'}"

@@ -48,7 +48,7 @@ def draw_arms(experiment: Experiment, result: ExperimentResult, measure: str | N
         if isinstance(found, Unavailable):
             chart.say(chart.axes, row, str(found))
         else:
-            _draw_arm(chart, row, arm, found, result.is_smoke)
+            _draw_arm(chart, row, arm, found, bool(no_finding(result)))
     every = [value for found in values.values() if not isinstance(found, Unavailable) for value in found]
     lowest, highest = min(every, default=0.0), max(every, default=1.0)
     chart.set_value_axis(lowest, highest, shown.label, is_log=highest > LOG_ABOVE * lowest > 0)
@@ -82,7 +82,7 @@ def how_it_was_run(result: ExperimentResult) -> str:
     count, dropped = result.block_count, len(result.dropped_blocks)
     blocks = f"{count} {'block' if count == 1 else 'blocks'}, every arm once in each, in random order"
     lost = f" ({dropped} more dropped for stolen processor time)" if dropped else ""
-    marks = "Dots: single runs." if result.is_smoke else "Dots: single runs. Line: median. Band: the middle half."
+    marks = "Dots: single runs." if no_finding(result) else "Dots: single runs. Line: median. Band: the middle half."
     return f"{blocks}{lost}. {marks}"
 
 
@@ -123,14 +123,14 @@ def _columns(result: ExperimentResult, values: Values) -> list[Column]:
     return [Column("median", medians), Column("limited by", limits)]
 
 
-def _draw_arm(chart: RowChart, row: int, arm: Arm, values: Sequence[float], is_smoke: bool) -> None:
+def _draw_arm(chart: RowChart, row: int, arm: Arm, values: Sequence[float], is_shy: bool) -> None:
     look, y = look_of(arm), chart.centers[row]
-    color = style.GREY if is_smoke else look.color
+    color = style.GREY if is_shy else look.color
     places = [y + DOTS_PX * shift for shift in jitter(len(values))]
     face = "white" if arm.replicate else color
     dots: Any = {"ls": "", "marker": look.marker, "ms": 3.6, "mfc": face, "mec": color, "mew": 0.7, "alpha": 0.55}
     chart.axes.plot(values, places, **dots)
-    if not is_smoke:
+    if not is_shy:
         low, high = middle_half(values)
         chart.axes.add_patch(Rectangle((low, y - BAND_PX), high - low, 2 * BAND_PX, color=color, alpha=0.25, lw=0))
         ends = [y - BAND_PX, y + BAND_PX]

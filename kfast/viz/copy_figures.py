@@ -25,7 +25,7 @@ from kfast.lab.copy_findings import (
 )
 from kfast.lab.copy_session import RECEIVER_CPU, SENDER_CPU, SENT
 from kfast.lab.experiment import Arm
-from kfast.lab.experiment_findings import no_finding
+from kfast.lab.experiment_findings import no_finding, no_finding_headline
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import number
 from kfast.lab.sizes import size_text
@@ -169,7 +169,7 @@ def _draw_column(axes: Axes, place: float, values: Sequence[float], look: Look) 
 
 
 def _titled(title: str, result: ExperimentResult) -> str:
-    return f"Smoke run, no finding: {title[0].lower()}{title[1:]}" if no_finding(result) else title
+    return f"{no_finding_headline(result)}: {title[0].lower()}{title[1:]}" if no_finding(result) else title
 
 
 def _conditions(result: ExperimentResult) -> str:

@@ -67,8 +67,8 @@ class ForestPanel:
     title: str = ""
 
 
-def draw_forest(words: RowWords, panels: Sequence[ForestPanel], is_centered: bool = False) -> Figure:
-    """The panels beside each other, all with the rows that `words` names; `is_centered` puts 1 in the middle of x."""
+def draw_forest(words: RowWords, panels: Sequence[ForestPanel]) -> Figure:
+    """The panels beside each other, all with the rows that `words` names."""
     columns = [[Column("times [95 % interval]", cells)] if (cells := _cells(panel)) else [] for panel in panels]
     words = replace(words, panels=[Panel(one.title, some) for one, some in zip(panels, columns, strict=True)])
     heights = [10.0 + POINT_PX * max(1, *map(_count, rows)) for rows in zip(*(one.rows for one in panels), strict=True)]
@@ -78,7 +78,6 @@ def draw_forest(words: RowWords, panels: Sequence[ForestPanel], is_centered: boo
         for place, row in enumerate(panel.rows):
             _draw_row(chart, axes, place, row)
     ends = [0.5, 2.0, *(end for panel in panels for row in panel.rows for end in _ends(row))]
-    ends += [1 / end for end in ends] if is_centered else []
     chart.set_value_axis(min(ends), max(ends), "times, on a logarithmic axis")
     return chart.figure
 
@@ -135,7 +134,7 @@ def _draw_point(axes: Axes, y: float, point: Point) -> None:
 
 def _draw_marker(axes: Axes, x: float, y: float, mark: Mark, color: str) -> None:
     face, width = "white" if mark.is_hollow else color, 2.0 if mark.marker == "x" else 1.4
-    axes.plot([x], [y], marker=mark.marker, color=color, mfc=face, ms=6.5, mew=width, ls="", zorder=3)
+    axes.plot([x], [y], marker=mark.marker, color=color, mfc=face, ms=6.5, mew=width, ls="", zorder=3, clip_on=False)
 
 
 def _ends(row: ForestRow) -> list[float]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kfast.lab.experiment import Comparison, Experiment
-from kfast.lab.experiment_findings import agreement, no_finding
+from kfast.lab.experiment_findings import agreement_sentence, no_finding, no_finding_headline
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.prediction import number
 from kfast.lab.results import machine_name
@@ -44,11 +44,11 @@ def draw_ratios(
     if names and (unknown := set(published) - set(names)):
         raise ValueError(f"{experiment.name} has no comparison {' or '.join(sorted(map(repr, unknown)))}")
     rows = [ForestRow(name, _points(runs, name), published.get(name)) for name in names]
-    title = _headline(rows[0]) if runs else "Smoke run, no finding" if given else "No result yet"
+    title = _headline(rows[0]) if runs else no_finding_headline(given[-1]) if given else "No result yet"
     notes = [where([result for _, result in runs]), *_left_out(results, own)]
     notes += [f"Published: {published_source}."] if published_source else []
     shown = RowWords(title, names, HOW if runs else "", key=_key(runs, published), foot=" ".join(notes).strip())
-    finding = f"{title}. {_agreement_words([result for mark, result in runs if mark != OWN])}".strip()
+    finding = f"{title}. {agreement_sentence([result for mark, result in runs if mark != OWN])}".strip()
     return ShownFigure(
         draw_forest(shown, [ForestPanel(rows)]), finding, " ".join([*(row.words for row in rows if runs), *notes])
     )
@@ -100,7 +100,7 @@ def _points(runs: Sequence[tuple[Mark, ExperimentResult]], name: str) -> list[Po
 def _left_out(results: Sequence[ExperimentResult], own: ExperimentResult | None) -> list[str]:
     count = sum(bool(no_finding(result)) for result in results)
     words = [f"{count} stored {'run' if count == 1 else 'runs'} without a finding left out."] if count else []
-    return [*words, OWN_LEFT_OUT] if own and own.is_smoke else words
+    return [*words, OWN_LEFT_OUT] if own and no_finding(own) else words
 
 
 def _key(runs: Sequence[tuple[Mark, ExperimentResult]], published: Mapping[str, float]) -> list[Mark]:
@@ -121,15 +121,6 @@ def _headline(row: ForestRow) -> str:
 def _listed(words: Sequence[str]) -> str:
     """135, 136 and 134."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _agreement_words(stored: Sequence[ExperimentResult]) -> str:
-    """In how many comparisons the intervals of the last two stored runs meet."""
-    if len(stored) < 2:
-        return ""
-    lines = agreement(stored)
-    meeting = sum("DO NOT" not in line for line in lines)
-    return f"The last two stored runs agree in {meeting} of {len(lines)} comparisons."
 
 
 def _machines_headline(name: str, rows: Sequence[ForestRow]) -> str:

@@ -31,7 +31,7 @@ ROW_PX = 26
 LAST_TICK_PX = 48  # where nothing stands at the right, for half a tick's label
 AXIS_PX = 54  # ticks and their label
 TITLE_SIZE, TICK_SIZE, LABEL_SIZE, SMALL_SIZE = 12.5, 10.5, 10.0, 9.0
-MARGIN = 1.2  # a factor, beyond the outermost values of a logarithmic axis
+MARGIN = 1.4  # a factor, beyond the outermost values of a logarithmic axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,15 @@ def test_settings_are_checked_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("listen", "advertised"), [("SSL://127.0.0.1:0", "PLAINTEXT://host:9092"), ("127.0.0.1:0", "SSL://host:9093")]
+)
+def test_clients_are_sent_to_the_listener_there_is(tmp_path: Path, listen: str, advertised: str) -> None:
+    with pytest.raises(InvalidConfigError, match=f"advertised.listeners={advertised} .* listens on {listen} as "):
+        kfast.Broker(tmp_path / "data", listen=listen, config={"advertised.listeners": advertised})
+    assert not (tmp_path / "data").exists()
+
+
 def test_the_copy_mode_can_be_changed_while_it_runs() -> None:
     with kfast.Broker(copy_mode="read_send") as broker:
         assert broker.copy_mode == "read_send"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from kfast.broker.broker import Broker
+from kfast.lab.apache_kafka import free_ports
 from kfast.record.metadata_records import TOPIC_RESOURCE
 from kfast.wire.api_versions import ApiKey
 
@@ -35,12 +35,6 @@ QUORUMS = {
     "static": "controller.quorum.voters=1@127.0.0.1:{controller_port}",
     "dynamic": "controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}",
 }
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
 
 
 @contextmanager

@@ -28,6 +28,15 @@ def test_it_is_another_process_and_ready(broker: kfast.BrokerProcess) -> None:
         assert connection.address == broker.bootstrap_servers
 
 
+def test_its_counts_are_final_once_its_clients_are_gone(broker: kfast.BrokerProcess) -> None:
+    with (
+        ClientConnection(*address(broker)),
+        pytest.raises(ChildError, match="0 s after its clients the broker has 1 connections"),
+    ):
+        broker.metrics_at_rest(0)
+    assert broker.metrics_at_rest()["connections"] == 0
+
+
 def test_its_counts_can_be_read(broker: kfast.BrokerProcess) -> None:
     before = broker.metrics()
     with ClientConnection(*address(broker)) as connection:

@@ -7,11 +7,9 @@ KFAST_KAFKA_LIBS or ~/.cache/kfast/kafka-libs. Without them every test here is s
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -19,28 +17,13 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from kfast.lab.apache_kafka import CLUSTER_ID, LOGGING, free_ports, server_properties
+
 LIMIT_S = 60.0
 
-LOG4J = """\
-rootLogger.level = warn
-rootLogger.appenderRef.stderr.ref = stderr
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %p %c: %m%n%throwable
-"""
-
-SETTINGS = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "offsets.topic.replication.factor": "1",
+SETTINGS = {  # beside those of the lab's node
     "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "2",
-    "group.initial.rebalance.delay.ms": "0",
     # a node that was killed waits for its own old session to end
     "broker.session.timeout.ms": "1500",
     "broker.heartbeat.interval.ms": "300",
@@ -59,7 +42,7 @@ class Java:
 
     def __init__(self, libs: Path, workspace: Path) -> None:
         log4j = workspace / "log4j2.properties"
-        log4j.write_text(LOG4J)
+        log4j.write_text(LOGGING)
         # what starts fast rather than runs fast: these are short lives
         fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
         self._command = ["java", f"-Dlog4j2.configurationFile={log4j}", "-Xmx512m", *fast, "-cp", f"{libs}/*"]
@@ -79,12 +62,6 @@ class Java:
 @pytest.fixture(scope="session")
 def java(kafka_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Java:
     return Java(kafka_libs, tmp_path_factory.mktemp("java"))
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture(name="free_ports")
@@ -107,17 +84,11 @@ class Kafka:
     def formatted(cls, java: Java, directory: Path, settings: Mapping[str, str]) -> Self:
         """By the settings of these tests, and `settings`; a directory that is new is formatted first."""
         port, controller_port = free_ports(2)
-        properties = directory.with_name(directory.name + ".properties")
-        addresses = {
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": str(directory),
-        }
-        properties.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | addresses | settings).items()))
+        file = directory.with_name(directory.name + ".properties")
+        file.write_text(server_properties(directory, port, controller_port, {**SETTINGS, **settings}))
         if not (directory / "meta.properties").exists():
-            java.run("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAZg", "-c", properties)
-        return cls(java, directory, f"127.0.0.1:{port}", properties)
+            java.run("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", file)
+        return cls(java, directory, f"127.0.0.1:{port}", file)
 
     def wait_until_ready(self) -> None:
         """Until it answers, and leads all partitions: its port is open a second before that."""

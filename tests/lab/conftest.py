@@ -1,13 +1,19 @@
-"""A directory on a file system with a disk under it, where residency and device counters mean something; and results
-whose numbers are known, to hold sentences and tables against.
+"""A directory on a file system with a disk under it, where residency and device counters mean something; results whose
+numbers are known, to hold sentences and tables against; and children under strace, to hold their counts against.
 """
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from typing import ClassVar
 
 import pytest
 
 from kfast.lab.copy_cost import copy_comparisons
-from kfast.lab.copy_sender import BARE_SENDFILE
+from kfast.lab.copy_sender import BARE_SENDFILE, NOT_COUNTED
 from kfast.lab.copy_session import measurement
 from kfast.lab.counters import MachineCpu
 from kfast.lab.experiment import (
@@ -38,6 +44,25 @@ def disk_directory():
         yield directory.path
 
 
+@pytest.fixture
+def traced(tmp_path):
+    """`traced(module, messages)`: the child's answers, and how often it made each system call by strace's count."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+
+    def run(module, messages):
+        log, lines = tmp_path / "strace.log", "".join(f"{json.dumps(message)}\n" for message in messages)
+        command = ["strace", "-f", "-e", "trace=pwrite64,fdatasync,sendfile", "-o", log]
+        command += [sys.executable, "-m", module]
+        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=False)
+        if "ptrace" in done.stderr.lower():
+            pytest.skip(f"strace cannot trace here: {done.stderr.splitlines()[0]}")
+        calls = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+        return [json.loads(line) for line in done.stdout.splitlines()], Counter(calls)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def some_provenance():
     return provenance(".")
@@ -61,9 +86,10 @@ def copy_result(some_provenance):
 
 
 def _sent(arm: Arm, cpu_s: float) -> Measurement:
-    copies = 0 if arm["copy_mode"] == BARE_SENDFILE else CPU_COPIES[arm["copy_mode"]]
-    sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copies * GB}
-    sent["residency"] = {"cached_pages": 16, "page_count": 16}
+    is_bare = arm["copy_mode"] == BARE_SENDFILE
+    copied = str(NOT_COUNTED) if is_bare else CPU_COPIES[arm["copy_mode"]] * GB
+    sent = {"sent_bytes": GB, "syscalls": GB // arm["chunk_size"], "cpu_copied_bytes": copied}
+    sent["cached_share"] = 1.0
     received = {"received_bytes": GB, "usage": _usage(0.1 if arm["is_discarded"] else 0.5, RUN_S).to_json()}
     return measurement({**sent, "usage": _usage(cpu_s, RUN_S).to_json()}, received, Unavailable("made up"))
 

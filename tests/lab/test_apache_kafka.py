@@ -9,7 +9,7 @@ import pytest
 
 from kfast.client.cluster import connect_to_leader, create_topic
 from kfast.lab import apache_kafka
-from kfast.lab.apache_kafka import ApacheKafka, KafkaMissingError, kafka_libs
+from kfast.lab.apache_kafka import ApacheKafka, KafkaMissingError, kafka_libs, kafka_version
 
 HOLDER = """
 import sys
@@ -62,6 +62,7 @@ def test_the_jars_are_looked_for_in_the_cache_folder(some_java, monkeypatch, tmp
     (tmp_path / "kfast" / "kafka-libs").mkdir(parents=True)
     (tmp_path / "kfast" / "kafka-libs" / "kafka_2.13-4.1.0.jar").touch()
     assert kafka_libs() == tmp_path / "kfast" / "kafka-libs"
+    assert kafka_version(kafka_libs()) == "4.1.0"
 
 
 @pytest.mark.kafka
@@ -72,6 +73,7 @@ def test_it_answers_on_loopback_alone_and_nothing_is_left(libs, tmp_path):
         leader.connection.close()
         assert leader.connection.address.startswith("127.0.0.1:")
         assert kafka.congestion_control == "reno" or "reno unavailable" in kafka.congestion_control
+        assert kafka.version.startswith("4.1.0 on Java ")
         assert "-Xmx1g" in Path(f"/proc/{kafka.pid}/cmdline").read_text().split("\0")
         pids = (kafka.pid, kafka._child.pid)
     kafka.stop()

@@ -4,6 +4,7 @@ import pytest
 
 from kfast.lab.append_order import (
     APPEND_ORDER,
+    AS_OFTEN,
     EVERY_BATCH,
     PARTITIONS,
     RUN_SIZE,
@@ -20,7 +21,7 @@ from kfast.lab.append_order import (
 from kfast.lab.experiment import Options
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.io_work import NO_SYNC
-from kfast.lab.io_worker import AT_RANDOM, IN_ORDER
+from kfast.lab.io_worker import AT_RANDOM, IN_ORDER, SHUFFLED
 from kfast.lab.unavailable import Unavailable
 
 
@@ -36,6 +37,8 @@ def result():
         (append_arm(1000, EVERY_BATCH), "append to 1,000 partitions, fdatasync every batch"),
         (place_arm(AT_RANDOM, NO_SYNC), "one laid-out file at random, not synced (memory only)"),
         (log_arm(NO_SYNC), "append to 1 partition by kfast's Log, not synced (memory only)"),
+        (append_arm(1, AS_OFTEN), "append to 1 partition, fdatasync every 64 KiB"),
+        (place_arm(SHUFFLED, SOMETIMES), "one laid-out file shuffled, fdatasync every 64 MiB"),
     ],
 )
 def test_an_arm_names_its_sync_policy(arm, words):
@@ -47,7 +50,7 @@ def test_every_layout_is_run_under_every_sync_policy():
     for sync_bytes in SYNC_POLICIES:
         assert all(append_arm(count, sync_bytes) in arms for count in PARTITIONS)
         assert {place_arm(order, sync_bytes) for order in (IN_ORDER, AT_RANDOM)} <= set(arms)
-    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2 + 2
+    assert len(set(arms)) == len(arms) == 3 * (4 + 2) + 2 + 2 + 2
     assert arms[-2:] == [place_arm(IN_ORDER, sync_bytes).again() for sync_bytes in (SOMETIMES, EVERY_BATCH)]
 
 
@@ -68,11 +71,27 @@ def test_the_order_alone_is_the_headline_and_all_that_is_compared_is_run(is_smok
     assert all(one.over["size"] == one.under["size"] for one in comparisons)
 
 
+def test_one_file_is_synced_about_as_often_as_a_thousand_are():
+    thousand, one = append_arm(PARTITIONS[-1], SOMETIMES), append_arm(1, AS_OFTEN)
+    assert one["size"] == thousand["size"]
+    assert one["size"] // AS_OFTEN == pytest.approx(PARTITIONS[-1] * thousand["size"] // SOMETIMES, rel=0.03)
+
+
 def test_every_arm_ran_and_wrote_what_it_should(result):
     assert result.skipped == ()
     assert len(result.runs) == 2 * len(result.arms)
     for run in result.runs:
         assert run.value("moved_bytes") == pytest.approx(SMOKE_RUN_SIZE, rel=0.001)
+
+
+def test_the_syncs_are_counted(result):
+    syncs = {run.arm: run.value("file_syncs_per_mib") for run in result.runs}
+    for partitions in (1, 10):
+        assert syncs[append_arm(partitions, NO_SYNC, True)] == 0
+        assert syncs[append_arm(partitions, SOMETIMES, True)] == partitions, "all files at the end"
+        assert syncs[append_arm(partitions, EVERY_BATCH, True)] == 64, "the one file that was written to"
+    assert syncs[append_arm(1, AS_OFTEN, True)] == 16
+    assert syncs[log_arm(SOMETIMES, True)] == pytest.approx(1, rel=0.001)
 
 
 def test_what_was_synced_has_reached_the_device(result):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from kfast.lab.batching import BATCHING, batch_arm, batch_arms
@@ -16,6 +18,14 @@ def test_batches_go_from_one_record_to_ten_thousand_by_both_clients():
         assert counts == {1, 10, 100, 1_000, 10_000}
     assert {arm["compression"] for arm in arms} == {"none", "gzip", "snappy", "lz4", "zstd"}
     assert {arm["client"] for arm in arms if arm["compression"] != "none"} == {"confluent"}, "raw ones compress nothing"
+
+
+def test_every_comparison_of_the_full_form_has_an_arm_that_runs_twice():
+    plan = BATCHING.plan(Options())
+    twice = {replace(arm, replicate=0) for arm in plan.arms if arm.replicate}
+    assert all(twice & {one.over, one.under} for one in plan.comparisons)
+    assert len(plan.arms) == len(set(plan.arms)) == 32
+    assert plan.run_count * plan.run_s < 14 * 60
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,15 @@ def test_every_load_is_put_on_both_brokers_and_large_ones_on_larger_buffers_too(
     arms = beside_arms()
     for broker, loads in ((KFAST, [*LOADS]), (KAFKA, [*LOADS]), (OPEN_KAFKA, [FETCH, PRODUCE])):
         assert [arm["load"] for arm in arms if (arm["broker"], arm.replicate) == (broker, 0)] == loads
-    assert {arm["broker"] for arm in arms if arm.replicate} == {KFAST}, "Kafka may be missing, the A/A pairs may not"
+
+
+def test_each_comparison_has_an_a_a_pair_of_its_own_and_kfasts_do_not_need_kafka():
+    arms = beside_arms()
+    twice = [arm for arm in arms if arm.again() in arms and not arm.replicate]
+    assert [arm["load"] for arm in twice if arm["broker"] == KFAST] == [*LOADS]
+    headline = beside_comparisons(arms)[0]
+    assert {headline.over, headline.under} < set(twice)
+    assert all(one.over in twice or one.under in twice for one in beside_comparisons(arms))
 
 
 @pytest.mark.parametrize("is_smoke", [True, False])

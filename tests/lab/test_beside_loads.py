@@ -2,7 +2,11 @@ from collections import Counter
 
 import pytest
 
+import kfast
+from kfast.child_process import ChildError
+from kfast.client.cluster import create_topic
 from kfast.client.latency import LatencyHistogram
+from kfast.lab import beside_loads
 from kfast.lab.beside_loads import (
     ALONE,
     BYTES,
@@ -16,7 +20,8 @@ from kfast.lab.beside_loads import (
     P99,
     RECORDS,
     Counts,
-    filling,
+    RunningBroker,
+    clients_of,
     load_measurement,
     together,
 )
@@ -45,7 +50,6 @@ def test_loads_say_what_they_do():
     assert [load.reads for load in LOADS.values()] == [True, False, False, False, False, True]
     assert [load.is_raw for load in LOADS.values()] == [True, True, True, True, False, False]
     assert LOADS[ALONE].settings["requests_in_flight"] == 1
-    assert filling(1 << 20).settings["record_count"] == 1024
 
 
 def test_two_counts_say_what_moved_and_what_it_cost():
@@ -75,6 +79,16 @@ def test_where_nothing_moved_nothing_has_a_price():
     found = load_measurement(LOADS[ALONE], counts(), counts(1, 1.0))
     assert found.values[BYTES] == 0
     assert all(str(found.values[name]).endswith("nothing moved in this run") for name in (CPU_PER_GB, P50))
+
+
+def test_clients_that_get_nothing_are_told_with_their_numbers(monkeypatch):
+    monkeypatch.setattr(beside_loads, "START_S", 0.0)
+    with kfast.Broker() as broker:
+        create_topic(broker.bootstrap_servers, "empty")
+        with clients_of(RunningBroker(broker.bootstrap_servers), "empty", LOADS[FETCH]) as clients:
+            with pytest.raises(ChildError, match=r"after 0 s the clients have \[0\] records"):
+                clients.wait_for_records()
+            assert clients.counts().totals["records"] == 0
 
 
 def test_latencies_of_several_clients_are_put_together():

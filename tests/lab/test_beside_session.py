@@ -1,3 +1,4 @@
+import re
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kfast.lab.apache_kafka import KafkaMissingError
 from kfast.lab.beside_kafka import beside_arm
 from kfast.lab.beside_loads import BYTES, CPU_PER_GB, FETCH, LIBRARY_PRODUCE, LOADS, PRODUCE
 from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, BesideSession, Extent, pacing_words
+from kfast.lab.copy_session import CACHED_SHARE
 from kfast.lab.experiment import ArmUnavailableError
 from kfast.wire.api_versions import ApiKey
 
@@ -38,6 +40,7 @@ def test_every_load_moves_something_on_kfast(disk_directory):
             assert found.values[BYTES] > 0, arm
             assert found.cpu_s["broker"] >= 0
         assert "congestion control reno" in session.conditions["clients and brokers"]
+        assert re.search(r"kfast (\d+) of \1 pages cached, 0 dirty|unavailable", session.conditions["to read"])
         assert KAFKA not in session.conditions
     assert not list(disk_directory.iterdir())
     assert threading.active_count() < 5
@@ -60,6 +63,7 @@ def test_a_named_cluster_is_measured_without_its_cpu_and_left_as_it_was(disk_dir
                 found = session.run(arm)
                 assert found.values[BYTES] > 0
                 assert str(found.values[CPU_PER_GB]) == "unavailable: not on this machine"
+            assert session.conditions["to read"].endswith(f"{CLUSTER} unavailable: not on this machine")
             assert len(topics(cluster)) == 1, "the topic that is read"
             assert CLUSTER in session.conditions
         assert topics(cluster) == []
@@ -121,6 +125,8 @@ def test_kafka_runs_beside_kfast_and_ends_with_it(disk_directory, kafka_libs, mo
             found = session.run(arm)
             assert found.values[BYTES] > 0
             assert found.cpu_s["broker"] > 0
-        assert "warmed up by 0 s of each load" in session.conditions[KAFKA]
+            assert not LOADS[arm["load"]].reads or found.values[CACHED_SHARE] == 1
+        assert re.match(r"4\.1\.0 on Java \d+.*; warmed up by 0 s of each load", session.conditions[KAFKA])
+        assert session.conditions["to read"].count(" pages cached, 0 dirty") == 2
     assert not Path(f"/proc/{pid}").exists()
     assert not list(disk_directory.iterdir())

@@ -4,7 +4,7 @@ import pytest
 
 from kfast.child_process import ChildProcess
 from kfast.client.latency import LatencyHistogram
-from kfast.lab import cold_reader_session
+from kfast.lab import cold_reader_session, load_clients
 from kfast.lab.cold_reader import reader_arm
 from kfast.lab.cold_reader_session import (
     CACHED,
@@ -46,7 +46,7 @@ def sample(at_s, latencies_ms, consumed_bytes=None, is_done=False):
     if consumed_bytes is None:
         del processes["consumer"]
     requests = int(at_s * 50)
-    return RunSample(processes, DeviceIo("vda", requests, requests * 1000, 0, 0, 0), Unavailable("made up"))
+    return RunSample(processes, DeviceIo("vda", requests, requests * 1000, 0, 0, 0, 0.0), Unavailable("made up"))
 
 
 def test_latency_is_that_of_the_time_between_the_samples():
@@ -83,7 +83,7 @@ def started(monkeypatch):
             super().__init__(*arguments)
             children.append(self)
 
-    monkeypatch.setattr(cold_reader_session, "ChildProcess", Noted)
+    monkeypatch.setattr(load_clients, "ChildProcess", Noted)
     return children
 
 

@@ -3,7 +3,15 @@
 import pytest
 
 from kfast.lab import copy_cost
-from kfast.lab.copy_cost import COPY_COST, changed, copy_arm, copy_arms, copy_comparisons, working_set_arms
+from kfast.lab.copy_cost import (
+    COPY_COST,
+    changed,
+    copy_arm,
+    copy_arms,
+    copy_comparisons,
+    working_set_arms,
+    working_set_words,
+)
 from kfast.lab.copy_sender import BARE_SENDFILE
 from kfast.lab.experiment import Options
 from kfast.lab.experiment_run import ExperimentRun
@@ -84,6 +92,21 @@ def test_each_run_goes_through_the_largest_working_set_twice():
 def test_the_large_working_set_is_twice_the_cache_within_bounds(cache_size, working_set, monkeypatch):
     monkeypatch.setattr(copy_cost, "last_level_cache_size", lambda: cache_size)
     assert copy_cost.large_working_set() == working_set
+
+
+@pytest.mark.parametrize(
+    ("cache_size", "words"),
+    [
+        (8 << 20, "1 MiB within, 64 MiB above the last-level cache: 8 MiB, as announced; guests of a host share it"),
+        (Unavailable("none listed"), "1 MiB, 64 MiB; the size of the last-level cache is unavailable: none listed"),
+    ],
+)
+def test_the_conditions_hold_the_working_sets_beside_the_cache(cache_size, words, monkeypatch):
+    assert working_set_words((1 << 20, SET), cache_size) == words
+    monkeypatch.setattr(copy_cost, "last_level_cache_size", lambda: cache_size)
+    sizes = COPY_COST.plan(Options()).open_session.keywords["working_sets"]
+    assert sizes.startswith("1 MiB")
+    assert "64 MiB" in sizes
 
 
 def test_the_arms_are_all_combinations_with_a_control_and_a_twin():

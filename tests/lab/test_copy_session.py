@@ -14,12 +14,11 @@ from kfast.transfer.capability import Capability
 from kfast.transfer.modes import COPY_MODES, CPU_COPIES
 
 SIZE, CHUNK, WORKING_SET = 1 << 20, 64 << 10, 256 << 10
-CACHED = {"cached_pages": 1, "page_count": 1}
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    with open_copy_session(tmp_path_factory.mktemp("copy"), WORKING_SET, SIZE, 2 * CHUNK) as session:
+    with open_copy_session(tmp_path_factory.mktemp("copy"), WORKING_SET, SIZE, 2 * CHUNK, "256 KiB") as session:
         yield session
 
 
@@ -42,6 +41,11 @@ def test_the_bare_loop_makes_the_calls_of_sendfile_and_no_more(mode, session):
     assert values["sent_bytes"] == SIZE
 
 
+def test_what_the_bare_loop_does_not_count_it_does_not_claim(session):
+    copies = session.run(small_arm(BARE_SENDFILE)).values["cpu_copies"]
+    assert copies == Unavailable("the bare loop counts its calls only")
+
+
 def test_the_file_is_warm(session):
     share = session.run(small_arm("sendfile")).values["cached_share"]
     assert isinstance(share, Unavailable) or share == 1.0
@@ -55,6 +59,7 @@ def test_a_receiver_that_discards_takes_every_byte_too(session):
 
 def test_the_conditions_are_those_of_all_arms(session):
     assert session.conditions["each run"] == "1 MiB in fetches of 128 KiB"
+    assert session.conditions["working sets"] == "256 KiB"
     assert session.conditions["congestion control"]
     assert session.conditions["sync policy"].startswith("nothing is written")
 
@@ -74,7 +79,7 @@ def test_neither_the_file_nor_the_children_outlive_a_session_that_fails(tmp_path
     pids = []
 
     def stopped_in_the_middle():
-        with open_copy_session(tmp_path, CHUNK, CHUNK, CHUNK) as session:
+        with open_copy_session(tmp_path, CHUNK, CHUNK, CHUNK, "") as session:
             pids.extend([session._link._sender.pid, session._link._receiver.pid])
             raise KeyboardInterrupt
 
@@ -101,7 +106,7 @@ def test_the_values_are_for_each_gb_from_the_first_call_to_the_last():
     sent = counted(0, 1_900_000_000, 1.9, sent_bytes=2 * 10**9, syscalls=100, cpu_copied_bytes=4 * 10**9)
     received = counted(500, 2_000_000_000, 0.5, received_bytes=2 * 10**9)
     machine = MachineCpu(user_s=1.0, system_s=2.0, interrupt_s=0.0, idle_s=1.0, io_wait_s=0.0, steal_s=0.0)
-    found = measurement({**sent, "residency": "unavailable: no cachestat"}, received, machine)
+    found = measurement({**sent, "cached_share": "unavailable: no cachestat"}, received, machine)
     assert found.elapsed_s == 2.0
     assert found.limited_by == "sender CPU"
     assert found.values["sender_cpu_s_per_gb"] == pytest.approx(0.95)
@@ -116,12 +121,12 @@ def test_the_values_are_for_each_gb_from_the_first_call_to_the_last():
 @pytest.mark.parametrize(("idle_s", "limit"), [(0.1, "all processors"), (1.0, "none")])
 def test_where_no_processor_is_idle_neither_end_has_to_be_the_limit(idle_s, limit):
     machine = MachineCpu(user_s=1.0, system_s=1.0, interrupt_s=0.0, idle_s=idle_s, io_wait_s=0.0, steal_s=0.0)
-    sent = counted(0, 10**9, 0.5, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, residency=CACHED)
+    sent = counted(0, 10**9, 0.5, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, cached_share=1.0)
     assert measurement(sent, counted(0, 10**9, 0.5, received_bytes=1), machine).limited_by == limit
 
 
 def test_a_machine_that_counted_no_tick_is_no_zero():
     idle = MachineCpu(user_s=0.0, system_s=0.0, interrupt_s=0.0, idle_s=0.01, io_wait_s=0.0, steal_s=0.0)
-    sent = counted(0, 10, 0.1, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, residency=CACHED)
+    sent = counted(0, 10, 0.1, sent_bytes=1, syscalls=1, cpu_copied_bytes=0, cached_share=1.0)
     found = measurement(sent, counted(0, 10, 0.1, received_bytes=1), idle)
     assert found.values["machine_cpu_s_per_gb"] == Unavailable("shorter than a tick of 10 ms")

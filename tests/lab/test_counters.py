@@ -64,7 +64,7 @@ def test_the_device_under_a_path(proc, monkeypatch):
     (proc / "diskstats").write_text(
         " 254 0 vda 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n 254 1 vda1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
     )
-    assert device_io("/anywhere") == DeviceIo("vda1", 1, 3 * 512, 5, 7 * 512, 16)
+    assert device_io("/anywhere") == DeviceIo("vda1", 1, 3 * 512, 5, 7 * 512, 16, 0.01)
 
 
 def test_a_device_nobody_lists(proc, monkeypatch):
@@ -101,8 +101,8 @@ def test_the_real_files_of_this_process_can_be_read():
 
 
 def test_a_difference_is_field_by_field_and_names_stay():
-    before, after = DeviceIo("vda", 1, 2, 3, 4, 5), DeviceIo("vda", 11, 22, 33, 44, 55)
-    assert difference(after, before) == DeviceIo("vda", 10, 20, 30, 40, 50)
+    before, after = DeviceIo("vda", 1, 2, 3, 4, 5, 6), DeviceIo("vda", 11, 22, 33, 44, 55, 66)
+    assert difference(after, before) == DeviceIo("vda", 10, 20, 30, 40, 50, 60)
 
 
 def test_a_difference_with_what_is_missing_is_missing():

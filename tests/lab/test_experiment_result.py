@@ -32,6 +32,14 @@ def test_a_comparison_has_the_resolution_of_its_own_arms(fake_result):
     assert result.aa_resolution("records_per_s", result.comparisons[0]) == pytest.approx(1.25)
 
 
+def test_a_pair_without_the_measure_leaves_the_resolution_of_the_others(fake_result):
+    other, missing = Arm.of("other", size=5), Unavailable("it has none")
+    without = {other: [missing], other.again(): [missing]}
+    result = fake_result({SMALL: [1.0, 1.0], SMALL.again(): [1.25, 1.25], **without})
+    assert result.aa_resolution("records_per_s") == pytest.approx(1.25)
+    assert fake_result(without).aa_resolution("records_per_s") == missing
+
+
 def test_a_missing_value_says_why(fake_result):
     result = fake_result({SMALL: [1.0], LARGE: [Unavailable("no counter")]})
     assert str(result.summary(LARGE, "records_per_s")) == "unavailable: no counter"

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
+from kfast.child_process import ChildError
 from kfast.lab.experiment import Arm, Options
-from kfast.lab.experiment_run import ExperimentRun, run_to_file
+from kfast.lab.experiment_run import EndedEarlyError, ExperimentRun, run_to_file
 from kfast.lab.results import as_json, load_result
 from kfast.lab.study import Study
 
@@ -13,6 +16,17 @@ def test_every_block_has_every_arm_once_in_an_order_of_its_own(fake_experiment, 
     assert len({tuple(one.arm for one in block) for block in blocks}) > 1
     assert len(fake_session.arms) == 3 * 21, "once through all arms before the first block"
     assert fake_session.is_closed
+
+
+def test_a_plan_may_have_a_session_of_its_own_for_each_block(fake_experiment, fake_session):
+    run = ExperimentRun(fake_experiment(), Options(block_count=3))
+    opened = []
+    run.plan = replace(run.plan, reopens=True, open_session=lambda directory: opened.append(directory) or fake_session)
+    result = run.run()
+    assert len(opened) == 3
+    assert len(fake_session.arms) == 3 * 4 + 2, "blocks and warm-up, and one run that does not count after reopening"
+    assert len(result.runs) == 3 * 3
+    assert result.conditions["session"].endswith("made anew for each block")
 
 
 def test_the_seed_decides_on_the_order(fake_experiment):
@@ -83,6 +97,27 @@ def test_an_error_closes_the_session_and_is_told(fake_experiment, fake_session, 
     with pytest.raises(ZeroDivisionError):
         run_to_file(ExperimentRun(fake_experiment()), tmp_path)
     assert fake_session.is_closed
+
+
+def test_an_error_in_a_later_block_says_where_the_others_are_kept(fake_experiment, fake_session, tmp_path):
+    def fail_in_the_third_block(done, total, words):
+        if done == 3 * 3 + 1:
+            raise ChildError("the worker is gone")
+
+    with pytest.raises(EndedEarlyError, match="the worker is gone; the 2 blocks before it are kept in") as failed:
+        run_to_file(ExperimentRun(fake_experiment()), tmp_path, fail_in_the_third_block)
+    (path,) = tmp_path.iterdir()
+    assert str(path) in str(failed.value)
+    assert {run.block for run in load_result(path).runs} == {0, 1}
+    assert fake_session.is_closed
+
+
+def test_a_result_says_how_many_blocks_were_planned(fake_experiment):
+    run = ExperimentRun(fake_experiment(), Options(block_count=20))
+    blocks = run.blocks()
+    result = run.result(next(blocks))
+    blocks.close()
+    assert result.conditions == {"sync policy": "none", "blocks planned": "20"}
 
 
 def test_a_study_runs_it_in_the_background(fake_experiment):

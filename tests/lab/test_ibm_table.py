@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from kfast.lab.experiment import Options
+from kfast.lab.experiment_findings import FINDING_BLOCK_COUNT
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.ibm_table import (
     AS_PUBLISHED,
@@ -76,5 +77,7 @@ def test_the_flaw_is_the_size_of_a_call(smoke_result):
 
 def test_a_smoke_run_has_no_shares(smoke_result):
     assert share_sentences(smoke_result) == [SMOKE]
-    full = replace(smoke_result, is_smoke=False)
+    first = [run for run in smoke_result.runs if run.block == 0]
+    runs = [replace(run, block=block) for block in range(FINDING_BLOCK_COUNT) for run in first]
+    full = replace(smoke_result, is_smoke=False, runs=runs)
     assert share_sentences(full)[0].startswith("7 MB: ")

@@ -18,11 +18,12 @@ def answer(**changes):
     usage = UsageInterval(0.25, 0.25, 6, 0, 0, 0, 1_000_000_000)
     return {
         "moved_bytes": 2 * MIB,
+        "sync_count": 4,
         "usage": usage.to_json(),
         "device": {"read_requests": 10, "read_bytes": 3 * MIB, "write_requests": 0, "write_bytes": 0},
         "process": {"device_read_bytes": 2 * MIB},
-        "residency_before": {"cached_pages": 0, "dirty_pages": 0, "page_count": 16},
-        "residency_after": {"cached_pages": 16, "dirty_pages": 4, "page_count": 16},
+        "cached_share_before": 0.0,
+        "dirty_share_after": 0.25,
         **changes,
     }
 
@@ -41,7 +42,9 @@ def test_what_the_child_counted_becomes_values(session):
         "device_requests_per_mib": 5.0,
         "device_bytes_per_byte": 1.5,
         "cpu_s_per_gb": 0.5 / (2 * MIB / 1e9),
+        "cpu_us_per_block": 0.5e6 / 512,
         "voluntary_switches_per_mib": 3.0,
+        "file_syncs_per_mib": 2.0,
         "moved_bytes": 2 * MIB,
         "process_device_read_bytes": 2 * MIB,
         "cached_share_before": 0.0,
@@ -51,7 +54,7 @@ def test_what_the_child_counted_becomes_values(session):
 
 def test_what_is_not_counted_says_why():
     words = "unavailable: overlay shows no block device"
-    found = measurement(write_arm(IN_ORDER, 4096), answer(device=words, residency_after=words)).values
+    found = measurement(write_arm(IN_ORDER, 4096), answer(device=words, dirty_share_after=words)).values
     reason = Unavailable("overlay shows no block device")
     assert found["device_requests_per_mib"] == found["dirty_share_after"] == reason
 
@@ -76,10 +79,21 @@ def test_an_arm_is_what_the_child_is_asked_for(session):
     assert session.conditions == {"file size": "256 KiB", "sync policy": "none"}
 
 
-def test_what_the_child_refuses_is_an_arm_that_cannot_be_run_here(session):
-    with pytest.raises(ArmUnavailableError, match="not to erase"):
+def test_what_this_machine_cannot_do_is_an_arm_that_cannot_be_run_here(session, monkeypatch):
+    monkeypatch.setattr(session._worker, "ask", lambda request, **arguments: {"unavailable": "no cachestat"})
+    with pytest.raises(ArmUnavailableError, match="no cachestat"):
+        session.run(read_arm(IN_ORDER, 4096))
+
+
+def test_what_goes_wrong_in_the_child_is_no_reason_to_go_on(session):
+    with pytest.raises(ChildError, match="not to erase"):
         session.run(Arm.of("erase", operation="erase"))
-    assert session.run(read_arm(IN_ORDER, 4096, WARM)).elapsed_s > 0
+
+
+def test_more_than_may_be_put_there_is_not_written(session):
+    session._files.limit_bytes = 3 * MIB
+    with pytest.raises(KafkaStorageError, match="4194304 bytes of lab data are more than the 3145728 allowed"):
+        session.run(write_arm(IN_ORDER, 4096, NO_SYNC, 4 * MIB))
 
 
 def test_a_child_that_has_ended_is_an_error(session):

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from kfast.lab import io_work
-from kfast.lab.io_work import NO_SYNC, SYNC_AT_END, counted, read_blocks_at_once, write_blocks
+from kfast.lab.io_work import NO_SYNC, SYNC_AT_END, Moved, counted, read_blocks_at_once, write_blocks
 
 BLOCK, COUNT = bytes(range(256)) * 16, 16
 SIZE = len(BLOCK) * COUNT
@@ -34,13 +34,12 @@ def in_turns(files):
 )
 def test_the_sync_policy_is_kept(sync_bytes, count, files, synced):
     places = in_turns(files[:1])
-    assert write_blocks(places, BLOCK, sync_bytes) == SIZE
+    assert write_blocks(places, BLOCK, sync_bytes) == Moved(SIZE, count)
     assert len(synced) == count
 
 
 def test_a_sync_is_of_all_files_written_since_the_last(files, synced):
-    write_blocks(in_turns(files), BLOCK, 4 * len(BLOCK))
-    assert len(synced) == 2 * COUNT // 4
+    assert write_blocks(in_turns(files), BLOCK, 4 * len(BLOCK)).sync_count == len(synced) == 2 * COUNT // 4
     assert set(synced) == set(files)
 
 
@@ -52,8 +51,8 @@ def test_every_place_is_written(files):
 def test_threads_share_the_positions(files):
     write_blocks(in_turns(files[:1]), BLOCK, NO_SYNC)
     positions = range(0, SIZE, len(BLOCK))
-    assert read_blocks_at_once(files[0], positions, len(BLOCK), 3) == SIZE
-    assert read_blocks_at_once(files[0], positions, len(BLOCK), 64) == SIZE
+    assert read_blocks_at_once(files[0], positions, len(BLOCK), 3) == Moved(SIZE)
+    assert read_blocks_at_once(files[0], positions, len(BLOCK), 64) == Moved(SIZE)
 
 
 def test_what_a_thread_cannot_read_is_raised():
@@ -62,7 +61,7 @@ def test_what_a_thread_cannot_read_is_raised():
 
 
 def test_the_counters_are_those_around_the_work(disk_directory):
-    found = counted(str(disk_directory), lambda: 7)
-    assert found["moved_bytes"] == 7
+    found = counted(str(disk_directory), lambda: Moved(7, 2))
+    assert (found["moved_bytes"], found["sync_count"]) == (7, 2)
     assert found["usage"]["end_ns"] > found["usage"]["start_ns"]
-    assert set(found) == {"moved_bytes", "usage", "device", "process"}
+    assert set(found) == {"moved_bytes", "sync_count", "usage", "device", "process"}

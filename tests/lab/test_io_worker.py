@@ -1,11 +1,11 @@
+import errno
 import os
 
 import pytest
 
-from kfast.errors import KfastError
 from kfast.lab import io_worker
-from kfast.lab.io_work import NO_SYNC
-from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, WARM, IoWorker
+from kfast.lab.io_work import NO_SYNC, make_batch
+from kfast.lab.io_worker import AT_RANDOM, COLD, IN_ORDER, SHUFFLED, WARM, IoWorker
 from kfast.lab.unavailable import Unavailable
 
 SIZE, BLOCK_SIZE = 64 << 10, 4096
@@ -62,6 +62,16 @@ def test_a_part_of_the_file_is_its_beginning_or_spread_over_all_of_it(worker, wr
     assert max(positions) >= SIZE // 4
 
 
+def test_shuffled_goes_to_the_places_of_in_order(worker, written):
+    write(worker, size=SIZE // 4)
+    in_order = [position for _, position in written]
+    written.clear()
+    write(worker, order=SHUFFLED, size=SIZE // 4)
+    shuffled = [position for _, position in written]
+    assert sorted(shuffled) == in_order
+    assert shuffled != in_order
+
+
 @pytest.mark.parametrize("partitions", [1, 4, 16])
 def test_partitions_are_appended_to_in_turns(worker, written, partitions):
     assert append(worker, partitions=partitions)["moved_bytes"] == SIZE
@@ -87,19 +97,39 @@ def test_the_log_gets_as_many_batches_and_is_flushed_as_often(worker, monkeypatc
     monkeypatch.setattr(io_worker.Log, "flush", lambda log: (calls.append(log), real(log))[1])
     answer = append(worker, "log", sync_bytes=sync_bytes)
     assert answer["moved_bytes"] == answer["planned_bytes"] == pytest.approx(SIZE, rel=0.01)
-    assert len(calls) == flushes
+    assert answer["sync_count"] == len(calls) == flushes
+
+
+def test_the_bare_loop_writes_the_batches_of_the_log_one_behind_the_other(worker, written, disk_directory):
+    answer, of_log = append(worker, "bare"), append(worker, "log")
+    assert answer["moved_bytes"] == answer["planned_bytes"] == of_log["moved_bytes"]
+    positions = [position for _, position in written[: SIZE // BLOCK_SIZE]]
+    assert positions == list(range(0, answer["moved_bytes"], len(make_batch(BLOCK_SIZE))))
+    assert [path.name for path in disk_directory.iterdir()] == ["data.log"]
 
 
 def test_a_cold_read_that_cannot_be_checked_is_refused(worker, monkeypatch):
     monkeypatch.setattr(io_worker, "make_cold", lambda fd: Unavailable("no cachestat"))
-    with pytest.raises(KfastError, match="coldness cannot be checked: no cachestat"):
-        read(worker, cache=COLD)
+    assert read(worker, cache=COLD) == {"unavailable": "coldness cannot be checked: no cachestat"}
 
 
 def test_a_file_that_stays_in_the_page_cache_is_not_called_cold(worker, monkeypatch):
     monkeypatch.setattr(io_worker, "make_cold", io_worker.make_warm)
-    with pytest.raises(KfastError, match=r"not cold after all|coldness cannot be checked"):
-        read(worker, cache=COLD)
+    reason = read(worker, cache=COLD)["unavailable"]
+    assert reason.startswith(("not cold after all: 16 of 16 pages cached", "coldness cannot be checked"))
+
+
+@pytest.mark.parametrize(("number", "is_fatal"), [(errno.EMFILE, False), (errno.ENOSYS, False), (errno.EIO, True)])
+def test_an_error_of_the_disk_is_none_of_the_machine(worker, monkeypatch, number, is_fatal):
+    def fail(*arguments):
+        raise OSError(number, os.strerror(number), "/home/somebody/data.log")
+
+    monkeypatch.setattr(io_worker, "write_blocks", fail)
+    if is_fatal:
+        with pytest.raises(OSError, match="Input/output error"):
+            write(worker)
+    else:
+        assert write(worker) == {"unavailable": os.strerror(number)}
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -119,8 +149,20 @@ def test_readahead_is_advised_before_each_read(worker, monkeypatch):
 
 def test_an_answer_holds_the_counters_and_what_was_cached(worker):
     assert set(read(worker)) == {
-        "moved_bytes", "planned_bytes", "usage", "device", "process", "residency_before", "residency_after"
+        "moved_bytes", "planned_bytes", "sync_count", "usage", "device", "process",
+        "cached_share_before", "dirty_share_after",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("partitions", "sync_bytes"), [(1, 4 * BLOCK_SIZE), (8, 8 * BLOCK_SIZE), (8, BLOCK_SIZE)])
+def test_strace_counts_the_same_writes_and_syncs(traced, disk_directory, partitions, sync_bytes):
+    path = disk_directory / "data.log"
+    path.write_bytes(b"")
+    arguments = {"partitions": partitions, "block_size": BLOCK_SIZE, "sync_bytes": sync_bytes, "size": SIZE, "seed": 3}
+    messages = [{"path": str(path)}, {"request": "append", **arguments}]
+    (_, answer), calls = traced("kfast.lab.io_worker", messages)
+    assert calls["pwrite64"] == answer["moved_bytes"] // BLOCK_SIZE == 16
+    assert calls["fdatasync"] == answer["sync_count"] > 0
 
 
 def test_other_questions_are_refused(worker):

@@ -1,8 +1,10 @@
+import os
+
 import pytest
 
 from kfast.errors import KafkaStorageError
 from kfast.lab import lab_directory
-from kfast.lab.lab_directory import MAX_SIZE_BYTES, LabDirectory, lab_parent
+from kfast.lab.lab_directory import MAX_SIZE_BYTES, PREFIX, LabDirectory, lab_parent
 from kfast.lab.mounts import Mount
 
 
@@ -34,6 +36,18 @@ def test_a_data_file_has_the_size_asked_for_and_must_fit(tmp_path):
         directory.limit_bytes = 9
         with pytest.raises(KafkaStorageError, match="10 bytes of lab data"):
             directory.data_file(10)
+
+
+def test_those_of_processes_that_were_killed_are_removed_when_the_next_is_made(tmp_path):
+    stale, new, foreign = tmp_path / f"{PREFIX}stale", tmp_path / f"{PREFIX}new", tmp_path / "results"
+    for path in (stale, new, foreign):
+        path.mkdir()
+        (path / "data").write_bytes(b"x")
+    with LabDirectory(tmp_path) as held:
+        for path in (stale, foreign, held.path):
+            os.utime(path, (0, 0))
+        with LabDirectory(tmp_path) as other:
+            assert set(tmp_path.iterdir()) == {held.path, other.path, new, foreign}
 
 
 def test_where_temporary_files_are_held_in_memory_the_cache_folder_is_taken(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ def test_a_prediction_is_held_against_the_interval(predicted, words):
 
 
 def test_a_smoke_run_is_no_finding():
-    sentence = against("Larger chunks", 9.0, MEASURED, is_smoke=True)
+    sentence = against("Larger chunks", 9.0, MEASURED, SMOKE)
     assert sentence.endswith(SMOKE)
     assert "4.00" not in sentence
 

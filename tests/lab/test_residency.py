@@ -3,7 +3,16 @@ import os
 import pytest
 
 from kfast.lab import residency as module
-from kfast.lab.residency import PAGE_SIZE, Residency, cached_share, make_cold, make_warm, residency, residency_map
+from kfast.lab.residency import (
+    PAGE_SIZE,
+    Residency,
+    cached_share,
+    make_cold,
+    make_warm,
+    residency,
+    residency_map,
+    together,
+)
 from kfast.lab.unavailable import Unavailable
 
 
@@ -44,6 +53,12 @@ def test_parts_are_looked_at_one_by_one(file_of_ten_pages):
 def test_an_empty_file_has_no_parts(tmp_path):
     (tmp_path / "empty").touch()
     assert residency_map(tmp_path / "empty") == []
+
+
+def test_files_are_counted_together_as_if_they_were_one():
+    one, other, unknown = Residency(10, 4, 1, 0), Residency(30, 6, 2, 3), Unavailable("no cachestat here")
+    assert together([one, other]) == Residency(40, 10, 3, 3)
+    assert together([one, unknown]) == cached_share([unknown]) == unknown
 
 
 def test_it_reads_as_counts():

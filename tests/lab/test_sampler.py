@@ -6,7 +6,7 @@ import pytest
 
 from kfast.lab.counters import DeviceIo, MachineCpu
 from kfast.lab.sample import Sample
-from kfast.lab.sampler import limiting_resource, reading
+from kfast.lab.sampler import device_busy_share, limiting_resource, reading
 from kfast.lab.unavailable import Unavailable
 
 IDLE = MachineCpu(user_s=0, system_s=0, interrupt_s=0, idle_s=0, io_wait_s=0, steal_s=0)
@@ -15,6 +15,7 @@ BEFORE = Sample(
     processor_count=4,
     copy_mode="read_send",
     receiver_discards=False,
+    waits_for_disk=False,
     produced_bytes=1_000,
     produced_records=10,
     consumed_bytes=5_000,
@@ -27,7 +28,7 @@ BEFORE = Sample(
     cpu_copied_bytes=10_000,
     unflushed_bytes=7,
     dirty_bytes=8,
-    device=DeviceIo("vda", read_requests=1, read_bytes=100, write_requests=2, write_bytes=200, flush_requests=3),
+    device=DeviceIo("vda", 1, read_bytes=100, write_requests=2, write_bytes=200, flush_requests=3, busy_s=0.5),
     machine_cpu=IDLE,
     errors=0,
     resident_bytes=1 << 25,
@@ -45,7 +46,7 @@ AFTER = replace(
     sent_bytes={"read_send": 2_005_000, "sendfile": 4_000_000},
     unflushed_bytes=70,
     dirty_bytes=80,
-    device=DeviceIo("vda", read_requests=1, read_bytes=300, write_requests=9, write_bytes=2_200, flush_requests=3),
+    device=DeviceIo("vda", 1, read_bytes=300, write_requests=9, write_bytes=2_200, flush_requests=3, busy_s=1.7),
 )
 
 
@@ -111,3 +112,30 @@ def test_the_limiting_resource_in_two_seconds_on_two_processors(
     cpu_s: dict[str, float], machine: MachineCpu | Unavailable, limit: str
 ) -> None:
     assert limiting_resource(cpu_s, machine, elapsed_s=2.0, processor_count=2) == limit
+
+
+def test_a_busy_disk_is_the_limit_only_where_somebody_waits_for_it() -> None:
+    assert device_busy_share(BEFORE, AFTER) == pytest.approx(0.6)
+    assert reading(BEFORE, AFTER).limited_by == "none"
+    assert reading(BEFORE, replace(AFTER, waits_for_disk=True)).limited_by == "disk"
+    idle = replace(AFTER, waits_for_disk=True, device=BEFORE.device)
+    assert reading(BEFORE, idle).limited_by == "none"
+    missing = Unavailable("overlay shows no block device")
+    unknown = replace(AFTER, waits_for_disk=True, device=missing)
+    assert device_busy_share(BEFORE, unknown) is missing
+    assert reading(BEFORE, unknown).limited_by == "none"
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "machine", "waiting_share", "limit"),
+    [
+        ({"broker": 0.9, "producer": 0.1}, IDLE, 0.49, "none"),
+        ({"broker": 1.9, "producer": 0.1}, IDLE, 0.5, "disk"),  # its other threads serve consumers meanwhile
+        ({"broker": 0.9, "producer": 1.9}, IDLE, 0.9, "client CPU"),
+        ({"broker": 2.0, "producer": 1.8}, replace(IDLE, user_s=3.8), 0.9, "broker CPU"),
+    ],
+)
+def test_a_broker_that_waits_for_the_disk_in_two_seconds_on_two_processors(
+    cpu_s: dict[str, float], machine: MachineCpu, waiting_share: float, limit: str
+) -> None:
+    assert limiting_resource(cpu_s, machine, 2.0, 2, waiting_share) == limit

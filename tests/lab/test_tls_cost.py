@@ -1,7 +1,7 @@
 import pytest
 
-from kfast.lab import tls_cost
-from kfast.lab.experiment import Measurement, Options
+from kfast.lab.copy_session import CACHED_SHARE, COPIES
+from kfast.lab.experiment import BLOCK_COUNT, Measurement, Options
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.tls_cost import (
@@ -16,9 +16,9 @@ from kfast.lab.tls_cost import (
     tls_arms,
     tls_comparisons,
 )
-from kfast.lab.tls_session import BROKER_CPU, CACHED_SHARE, COPIES, PLAINTEXT, SSL, THROUGHPUT
+from kfast.lab.tls_session import BROKER_CPU, PLAINTEXT, SSL, THROUGHPUT
 from kfast.lab.unavailable import Unavailable
-from kfast.lab.verdicts import moved_something, ran_every_arm
+from kfast.lab.verdicts import copied_as_claimed, moved_something, ran_every_arm
 
 LOG_SIZE = 1 << 20
 ZERO, COPYING, ENCRYPTED = (consume_arm(mode, LOG_SIZE) for mode in ("sendfile", "read_send", "tls"))
@@ -40,12 +40,20 @@ def test_the_steps_from_sendfile_to_tls_come_first_and_in_the_same_chunks():
     arms = tls_arms(LOG_SIZE)
     assert arms[:3] == [ZERO, COPYING, ENCRYPTED]
     assert len({arm["chunk_size"] for arm in arms[:3]}) == 1
-    assert {SMALL_CHUNKS, produce_arm(PLAINTEXT), produce_arm(SSL), ZERO.again()} < set(arms)
+    assert {SMALL_CHUNKS, produce_arm(PLAINTEXT), produce_arm(SSL)} < set(arms)
     first, second, third = tls_comparisons(arms)[:3]
     assert (first.over, first.under) == (ENCRYPTED, ZERO)
     assert (second.over, second.under) == (COPYING, ZERO)
     assert (third.over, third.under) == (ENCRYPTED, COPYING)
     assert {one.measure for one in (first, second, third)} == {BROKER_CPU}
+
+
+def test_each_comparison_on_the_large_log_has_an_a_a_pair_of_its_own_and_none_needs_tls():
+    arms = tls_arms(LOG_SIZE)
+    twice = [arm for arm in arms if arm.again() in arms and not arm.replicate]
+    assert all(arm["security_protocol"] == PLAINTEXT for arm in twice)
+    for one in tls_comparisons(arms):
+        assert one.over in twice or one.under in twice or "4 MiB log" in one.words
 
 
 def test_a_full_run_compares_a_small_log_as_well():
@@ -57,13 +65,13 @@ def test_a_full_run_compares_a_small_log_as_well():
 
 @pytest.fixture
 def tls_result(some_provenance):
-    """`tls_result({arm: [broker CPU s/GB a block]})`, with the three steps first."""
+    """`tls_result({arm: [broker CPU s/GB a block]})`, with the three steps first; again and again to BLOCK_COUNT."""
 
     def make(cpu_s_per_gb, is_smoke=False):
         runs = [
             Run(block, arm, Measurement(1.0, {}, {BROKER_CPU: value}, "broker CPU"), Unavailable("made up"))
             for arm, values in cpu_s_per_gb.items()
-            for block, value in enumerate(values)
+            for block, value in enumerate(values * (BLOCK_COUNT // len(values)))
         ]
         arms = (ZERO, COPYING, ENCRYPTED, *(arm for arm in cpu_s_per_gb if arm not in (ZERO, COPYING, ENCRYPTED)))
         found = tls_comparisons(arms)
@@ -114,7 +122,7 @@ def test_every_arm_moves_records(smoke_result):
 
 
 def test_the_broker_counts_no_copy_two_and_three(smoke_result):
-    assert tls_cost.copied_as_claimed(smoke_result)
+    assert copied_as_claimed(smoke_result)
     copies = {run.arm.name: run.value(COPIES) for run in smoke_result.runs if not run.arm.replicate}
     assert copies["consume, plaintext, sendfile"] == 0
     assert copies["consume, plaintext, read+send"] == 2

@@ -6,7 +6,16 @@ from kfast.child_process import ChildError
 from kfast.lab import tls_session
 from kfast.lab.experiment import ArmUnavailableError
 from kfast.lab.tls_cost import consume_arm, produce_arm
-from kfast.lab.tls_session import PLAINTEXT, SSL, Listener, Moment, copies, measurement, open_tls_session
+from kfast.lab.tls_session import (
+    PLAINTEXT,
+    SSL,
+    Listener,
+    Moment,
+    copies,
+    measurement,
+    open_tls_session,
+    tls_missing,
+)
 from kfast.lab.unavailable import Unavailable
 
 LOG_SIZE = 1 << 20
@@ -96,15 +105,34 @@ def test_neither_logs_nor_processes_outlive_a_session_that_is_stopped_in_the_mid
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_tls_its_arms_say_why_and_the_others_run(tmp_path, monkeypatch):
+def test_a_broker_that_fails_with_tls_fails_the_session_in_its_own_words(tmp_path, monkeypatch):
     def listener(directory, security_protocol, log_sizes):
         if security_protocol == SSL:
-            raise ChildError("pip install kfast[tls]")
+            raise ChildError("kfast.broker.process (pid 1) ended with status -11")
         return Listener(directory, security_protocol, log_sizes)
 
     monkeypatch.setattr(tls_session, "Listener", listener)
+    with (
+        pytest.raises(ChildError, match="ended with status -11"),
+        open_tls_session(tmp_path, [LOG_SIZE], 0.0, 0.0),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_this_machine_lacks_is_a_reason_to_leave_tls_out(monkeypatch):
+    assert tls_missing() is None
+    monkeypatch.setattr("kfast.lab.tls_session.importlib.util.find_spec", lambda name: None)
+    assert tls_missing() == Unavailable("to make a certificate takes cryptography: pip install 'kfast[tls]'")
+    monkeypatch.setattr("kfast.lab.tls_session.ssl.HAS_TLSv1_2", False)
+    monkeypatch.setattr("kfast.lab.tls_session.ssl.HAS_TLSv1_3", False)
+    assert tls_missing() == Unavailable("Python's OpenSSL has neither TLS 1.2 nor 1.3")
+
+
+def test_without_tls_its_arms_say_why_and_the_others_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(tls_session, "tls_missing", lambda: Unavailable("pip install 'kfast[tls]'"))
     with open_tls_session(tmp_path, [LOG_SIZE], 0.0, 0.01) as session:
         assert session.conditions["encryption"].startswith("unavailable: pip install")
-        with pytest.raises(ArmUnavailableError, match=r"pip install kfast\[tls\]"):
+        with pytest.raises(ArmUnavailableError, match=r"pip install 'kfast\[tls\]'"):
             session.run(consume_arm("tls", LOG_SIZE))
         assert session.run(produce_arm(PLAINTEXT)).cpu_s["broker"] > 0

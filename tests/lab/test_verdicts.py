@@ -158,9 +158,3 @@ def test_a_cold_consumer_has_read_from_the_device(some_provenance, consumer, cac
     run = Run(0, arm, Measurement(1.0, {}, values, "none"), Unavailable("not counted"))
     result = ExperimentResult("E7", (arm,), (), (run,), (), some_provenance, {}, 0, True)
     assert verdicts.cold_consumers_read_the_disk(result) is holds
-
-
-def test_no_results_are_no_smoke_runs_either(fake_result):
-    assert verdicts.has_no_smoke([])
-    assert verdicts.has_no_smoke([fake_result({Arm.of("control", size=1): [1.0]})])
-    assert not verdicts.has_no_smoke([fake_result({Arm.of("control", size=1): [1.0]}, is_smoke=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from kfast.errors import CorruptRecordError
 from kfast.log.file_pool import FilePool
-from kfast.log.file_records import BLOCK_SIZE, SCAN_SIZE, FileRecords
+from kfast.log.file_records import BLOCK_SIZE, SCAN_SIZE, WRITE_SIZE, FileRecords
 from kfast.record.batch import RecordBatch, stamp
 
 SIZES = [1, 100, BLOCK_SIZE, 10, 10, 3 * BLOCK_SIZE, 0, SCAN_SIZE, 5, 2 * SCAN_SIZE + 7, 50]
@@ -39,6 +40,22 @@ def test_batches_and_headers_tell_the_same(records: FileRecords) -> None:
     ] == list(records.headers())
     last_position, last = batches[-1]
     assert last_position + last.size_bytes == records.size_bytes == Path(records.path).stat().st_size
+
+
+def test_only_what_is_large_is_written_in_more_than_one_call(
+    tmp_path: Path, file_pool: FilePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "00000000000000000000.log"
+    file_pool.create(str(path))
+    calls: list[int] = []
+    real_pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: (calls.append(len(data)), real_pwrite(fd, data, at))[1])
+    records = FileRecords(str(path), file_pool, 0)
+    for data in (b"a" * WRITE_SIZE, b"b" * (WRITE_SIZE + 1), bytearray(b"c" * 2 * WRITE_SIZE)):
+        records.append(memoryview(data))
+    assert calls == [WRITE_SIZE, WRITE_SIZE, 1, WRITE_SIZE, WRITE_SIZE]
+    assert path.read_bytes() == b"a" * WRITE_SIZE + b"b" * (WRITE_SIZE + 1) + b"c" * 2 * WRITE_SIZE
+    assert records.size_bytes == path.stat().st_size
 
 
 def test_every_offset_is_found_from_every_batch_before_it(records: FileRecords) -> None:

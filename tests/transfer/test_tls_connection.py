@@ -3,12 +3,16 @@ import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
+from kfast.broker.config import BrokerConfig
+from kfast.broker.keystore import open_keystore
 from kfast.broker.self_signed import make_certificate
 from kfast.errors import KafkaStorageError, TlsHandshakeError
 from kfast.file_slice import FileSlice
+from kfast.transfer import tls_connection
 from kfast.transfer.loopback import loopback_pair
 from kfast.transfer.modes import COPY_MODES
 from kfast.transfer.sender import TransferSettings
@@ -28,9 +32,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server_context(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return open_keystore(BrokerConfig({"ssl.keystore.location": str(certificate)}), []).context
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_the_peer_gets_the_same_bytes_whatever_the_copy_mode(established, make_p
     chunks += [FileSlice(open_file, 1, 0), b"tail"]
     expected = b"head" + content[7:2_000_007] + b"and next" + content[:9] + b"tail"
     assert connection.send_chunks(chunks, TransferSettings(mode, 300_001)) == len(expected)
-    connection.shutdown()
+    connection.close()
     assert peer.received() == expected
 
 
@@ -104,7 +106,7 @@ def test_three_copies_are_counted_for_each_byte_of_a_slice(established, make_pee
     connection, socket = established()
     peer = make_peer(socket)
     connection.send_chunks([b"head", FileSlice(open_file, 0, 100_000)], TransferSettings("sendfile", 40_000))
-    connection.shutdown()
+    connection.close()
     assert len(peer.received()) == 100_004
     counters = connection.counters
     assert counters.sent_bytes == {"tls": 100_000}
@@ -134,6 +136,51 @@ def test_a_shrunk_file_ends_the_connection_in_the_middle_of_the_frame(establishe
     with pytest.raises(KafkaStorageError):
         connection.send_chunks([b"head", file_slice], SETTINGS)
     assert peer.received() == b"head" + b"x" * 40
+
+
+def test_who_had_part_of_a_frame_is_not_told_that_nothing_was_cut_off(established, small_file):
+    connection, peer = established()
+    peer.suppress_ragged_eofs = False  # or both ends would look the same
+    file_slice = small_file(b"x" * 100)
+    os.truncate(file_slice.file.path, 40)
+    with pytest.raises(KafkaStorageError):
+        connection.send_chunks([b"head", file_slice], SETTINGS)
+    connection.close()
+    received = peer.recv(4) + peer.recv(40)
+    assert received == b"head" + b"x" * 40
+    with pytest.raises(ssl.SSLEOFError):
+        peer.recv(1)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("end", ["it closes", "the peer has ended", "it is shut down"])
+def test_the_peer_is_told_that_nothing_was_cut_off(established, version, end):
+    connection, peer = established(version=version)
+    peer.suppress_ragged_eofs = False
+    connection.send_chunks([b"all of it"], SETTINGS)
+    if end == "the peer has ended":
+        socket.socket.shutdown(peer, socket.SHUT_WR)
+    elif end == "it is shut down":
+        connection.shutdown()
+    if end != "it closes":
+        assert connection.recv_into(bytearray(1)) == 0
+    connection.close()
+    assert peer.recv(100) == b"all of it"
+    assert peer.recv(1) == b""
+
+
+def test_closing_does_not_wait_for_the_answer_of_a_peer_that_gives_none(established):
+    connection, _ = established(idle_timeout_s=0)  # which is no time-out
+    connection.close()
+
+
+def test_the_first_byte_and_the_handshake_have_one_limit(beginning, monkeypatch):
+    connection, peer = beginning(idle_timeout_s=5)
+    monkeypatch.setattr(tls_connection, "time", SimpleNamespace(monotonic=iter((0.0, 5.0)).__next__))
+    peer.sendall(b"\x16\x03\x01")
+    with pytest.raises(TimeoutError, match=r"no TLS handshake in 5\.0 s"):
+        connection.recv_into(bytearray(1))
+    assert connection._socket.gettimeout() < 1, "what the first byte left of the limit"
 
 
 def test_a_silent_peer_is_given_up_after_the_time_out(established, beginning):

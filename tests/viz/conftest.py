@@ -13,6 +13,7 @@ from kfast.errors import KfastError
 from kfast.lab.counters import MachineCpu
 from kfast.lab.data_way import Traffic
 from kfast.lab.experiment import Arm, Comparison, Measurement, Value
+from kfast.lab.experiment_findings import FINDING_BLOCK_COUNT
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.provenance import Provenance, provenance
 from kfast.lab.reading import Reading
@@ -112,7 +113,7 @@ def make_result(here):
         medians: Mapping[Arm, Mapping[str, Value]],
         comparisons: Sequence[Comparison],
         *,
-        block_count: int = 5,
+        block_count: int = FINDING_BLOCK_COUNT,
         is_smoke: bool = False,
         limited_by: str = "broker CPU",
         steal_s: float = 0.0,

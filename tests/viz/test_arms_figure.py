@@ -50,7 +50,7 @@ def dots(shown):
 def test_each_run_is_a_dot_and_the_median_a_line_on_a_band(experiment, result):
     shown = draw_arms(experiment, result)
     (axes,) = shown.figure.axes
-    assert [len(line.get_xdata()) for line in dots(shown)] == [5] * 4
+    assert [len(line.get_xdata()) for line in dots(shown)] == [10] * 4
     assert len(axes.patches) == 4
     medians = [line.get_xdata()[0] for line in axes.lines if line.get_color() == style.BLACK]
     assert medians == pytest.approx([1020, 1020, 102_000, 51_000])
@@ -111,7 +111,7 @@ def test_a_smoke_run_is_grey_dots_and_finds_nothing(experiment, result):
 
 def test_where_no_block_counts_that_is_said(experiment, make_result):
     shown = draw_arms(experiment, make_result(MEDIANS, COMPARISONS, steal_s=9.0))
-    assert "No block counts" in texts(shown)
+    assert "Too few blocks, no finding" in texts(shown)
     assert "lost too much processor time" in shown.finding
     assert shown.png().startswith(b"\x89PNG")
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from matplotlib.colors import to_rgba
 
 from kfast.lab.golden import GoldenDirectory
+from kfast.lab.response_fields import fetch_response, frame_of
 from kfast.log.log import Log
-from kfast.viz.byte_map import WIDTH_PX, draw_batch, draw_index
+from kfast.record.builder import RecordBatchBuilder
+from kfast.viz import style
+from kfast.viz.byte_map import WIDTH_PX, draw_batch, draw_index, draw_response
 
 PARTITIONS = [
     ("01-plain", "sparse-1"),
@@ -77,3 +81,44 @@ def test_an_index_shows_its_entries_as_they_lie_in_the_file():
     words = [text.get_text() for text in texts_of(shown)]
     assert {"45 above the base: 515", "4,639 in the .log file", "2d"} <= set(words)
     assert f"{len(segment.offset_index)} of them lead into the {segment.size_bytes:,} bytes" in shown.finding
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return GoldenDirectory("01-plain")
+
+
+@pytest.fixture(scope="module")
+def log(golden):
+    return Log.open(golden.path / "sparse-0", was_clean=True)
+
+
+def cells_of(shown):
+    return [text.get_text() for text in texts_of(shown) if text.get_ha() == "center"]
+
+
+def test_a_short_response_is_drawn_whole_and_its_slice_underlined(tmp_path):
+    builder = RecordBatchBuilder()
+    builder.append(b"key", b"value", 1_700_000_000_000)
+    short = Log.open(tmp_path)
+    short.append(builder.build())
+    chunks = fetch_response(short, 0)
+    shown, size = draw_response(chunks), sum(map(len, chunks))
+    assert_tidy(shown)
+    assert bytes.fromhex("".join(cells_of(shown))) == frame_of(chunks)
+    underlined = [box for box in shown.figure.axes[0].patches if box.get_facecolor() == to_rgba(style.BLUE)]
+    assert len(underlined) == chunks[1].size + 1  # and one in the legend
+    assert shown.finding.startswith(f"A fetch of {size:,} bytes: the broker makes {size - chunks[1].size:,} of them")
+    assert "00000000000000000000.log" in shown.finding
+    short.close()
+
+
+def test_a_long_response_is_drawn_with_both_ends(log):
+    chunks = fetch_response(log, 515, max_bytes=5000)
+    shown, frame = draw_response(chunks), frame_of(chunks)
+    assert_tidy(shown)
+    cells = bytes.fromhex("".join(cells_of(shown)))
+    assert frame.startswith(cells[:128])
+    assert frame.endswith(cells[128:])
+    left_out = len(frame) - len(cells)
+    assert f"... {left_out:,} bytes ..." in {text.get_text() for text in texts_of(shown)}

@@ -5,6 +5,7 @@ import pytest
 from kfast.lab.copy_cost import COPY_COST, copy_arms, copy_plan, working_set_arms
 from kfast.lab.counters import MachineCpu
 from kfast.lab.experiment import Options
+from kfast.lab.experiment_findings import FINDING_BLOCK_COUNT
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.prediction import SMOKE
 from kfast.lab.unavailable import Unavailable
@@ -22,7 +23,7 @@ def smoke_of(arms, block_count):
 
 @pytest.fixture(scope="module")
 def smoke():
-    return smoke_of(copy_arms(CHUNK_SIZES, MIB, CHUNK_SIZES[-1:]), block_count=3)
+    return smoke_of(copy_arms(CHUNK_SIZES, MIB, CHUNK_SIZES[-1:]), block_count=FINDING_BLOCK_COUNT)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_the_sweep_has_a_line_a_band_and_every_run_as_a_dot(result):
     assert list(lines["sendfile"].get_xdata()) == list(CHUNK_SIZES)
     assert len(axes.collections) == 4
     dots = [line for line in axes.lines if line.get_markersize() < 4]
-    assert sum(len(line.get_xdata()) for line in dots) == 4 * len(CHUNK_SIZES) * 3
+    assert sum(len(line.get_xdata()) for line in dots) == 4 * len(CHUNK_SIZES) * FINDING_BLOCK_COUNT
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["64 Ki", "256 Ki"]
 
@@ -62,7 +63,7 @@ def test_the_sweep_says_its_finding_with_both_factors(result):
 
 def test_a_smoke_run_is_labelled_and_no_factor_is_drawn(smoke):
     shown = copy_figures.draw_sweep(smoke)
-    assert "Smoke run, no finding (3 blocks)" in texts(shown)
+    assert "Smoke run, no finding (10 blocks)" in texts(shown)
     assert "÷" not in texts(shown)
     assert shown.finding == SMOKE
 

@@ -86,7 +86,7 @@ def test_a_smoke_run_has_grey_dots_and_no_line(result):
 def test_where_no_block_counts_there_is_a_picture_that_says_so(result):
     runs = [replace(run, machine=replace(run.machine, steal_s=9.0)) for run in result.runs]
     shown = draw_curve(EXPERIMENT, replace(result, runs=runs), "batch", "rate", SERIES)
-    assert "No block counts" in texts(shown)
+    assert "Too few blocks, no finding" in texts(shown)
     assert shown.png().startswith(b"\x89PNG")
 
 

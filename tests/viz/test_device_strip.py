@@ -20,7 +20,7 @@ class Counters:
         with self._looked:
             self.count += 1
             self._looked.notify_all()
-        return DeviceIo("vda", 10 * self.count, 0, 5 * self.count, 0, 0)
+        return DeviceIo("vda", 10 * self.count, 0, 5 * self.count, 0, 0, 0.0)
 
     def wait_for(self, count):
         with self._looked:
