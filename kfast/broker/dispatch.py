@@ -40,6 +40,7 @@ _HANDLERS = {
     ApiKey.LIST_GROUPS: "groups.list_groups",
     ApiKey.CREATE_TOPICS: "topics.create_topics",
     ApiKey.DELETE_TOPICS: "topics.delete_topics",
+    ApiKey.DELETE_RECORDS: "delete_records.delete_records",
     ApiKey.INIT_PRODUCER_ID: "producer_ids.init_producer_id",
     ApiKey.OFFSET_FOR_LEADER_EPOCH: "list_offsets.offset_for_leader_epoch",
     ApiKey.DESCRIBE_CONFIGS: "configs.describe_configs",

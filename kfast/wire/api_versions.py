@@ -41,6 +41,7 @@ class ApiKey(IntEnum):
     API_VERSIONS = 18
     CREATE_TOPICS = 19
     DELETE_TOPICS = 20
+    DELETE_RECORDS = 21
     INIT_PRODUCER_ID = 22
     OFFSET_FOR_LEADER_EPOCH = 23
     DESCRIBE_CONFIGS = 32
@@ -77,6 +78,7 @@ API_VERSIONS: Mapping[ApiKey, VersionRange] = MappingProxyType(
         ApiKey.API_VERSIONS: VersionRange(0, 4, 3),
         ApiKey.CREATE_TOPICS: VersionRange(2, 7, 5),
         ApiKey.DELETE_TOPICS: VersionRange(1, 6, 4),
+        ApiKey.DELETE_RECORDS: VersionRange(0, 2, 2),
         ApiKey.INIT_PRODUCER_ID: VersionRange(0, 5, 2),
         ApiKey.OFFSET_FOR_LEADER_EPOCH: VersionRange(2, 4, 4),
         ApiKey.DESCRIBE_CONFIGS: VersionRange(1, 4, 4),

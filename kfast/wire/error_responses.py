@@ -29,7 +29,14 @@ _NAMING = _BARE | {
 }  # fmt: skip
 """The fields that say which thing an item is about: these are copied, all others keep their defaults."""
 
-_NOTHING = {"node_id": -1, "port": -1, "committed_offset": -1, "metadata": "", "producer_epoch": -1}
+_NOTHING = {
+    "node_id": -1,
+    "port": -1,
+    "committed_offset": -1,
+    "metadata": "",
+    "producer_epoch": -1,
+    "low_watermark": -1,
+}
 """What Kafka writes beside an error where the schema has no default of its own."""
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -68,6 +68,65 @@ def test_confluent_finds_offsets_of_an_idempotent_producers_records(broker: Brok
     specs = [OffsetSpec.earliest(), OffsetSpec.latest(), OffsetSpec.max_timestamp(), OffsetSpec.for_timestamp(1002)]
     found = [only(admin.list_offsets({TopicPartition("fresh", 0): spec})).offset for spec in specs]
     assert found == [0, 5, 4, 2]
+
+
+def produce(broker: Broker, topic: str, count: int) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for _ in range(count):
+        producer.produce(topic, b"value")
+    assert producer.flush(TIMEOUT_S) == 0
+
+
+def test_confluent_deletes_records(broker: Broker, admin: AdminClient) -> None:
+    produce(broker, "events", 5)
+    assert only(admin.delete_records([TopicPartition("events", 0, 3)])).low_watermark == 3
+    assert error_of(admin.delete_records([TopicPartition("events", 0, 6)])) == KafkaError.OFFSET_OUT_OF_RANGE
+    consumer = Consumer(
+        {"bootstrap.servers": broker.bootstrap_servers, "group.id": "all", "auto.offset.reset": "earliest"}
+    )
+    try:
+        consumer.assign([TopicPartition("events", 0, 1)])  # which is gone: it goes on from the start
+        assert [message.offset() for message in consumer.consume(2, TIMEOUT_S)] == [3, 4]
+    finally:
+        consumer.close()
+    assert only(admin.delete_records([TopicPartition("events", 0, OFFSET_END)])).low_watermark == 5
+
+
+def test_kafka_python_deletes_records(broker: Broker) -> None:
+    from kafka import KafkaAdminClient
+    from kafka import TopicPartition as KafkaPythonPartition
+    from kafka.errors import OffsetOutOfRangeError
+
+    produce(broker, "events", 5)
+    place = KafkaPythonPartition("events", 0)
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
+    try:
+        assert admin.delete_records({place: 3})[place]["low_watermark"] == 3
+        with pytest.raises(OffsetOutOfRangeError):
+            admin.delete_records({place: 6})
+        assert admin.delete_records({place: -1})[place]["low_watermark"] == 5
+    finally:
+        admin.close()
+
+
+def test_aiokafka_deletes_records(broker: Broker) -> None:
+    from aiokafka import TopicPartition as AiokafkaPartition
+    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+    produce(broker, "events", 5)
+
+    async def administer() -> dict[Any, int]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
+        await admin.start()
+        try:
+            low_watermarks: dict[Any, int] = await admin.delete_records(
+                {AiokafkaPartition("events", 0): RecordsToDelete(before_offset=3)}
+            )
+            return low_watermarks
+        finally:
+            await admin.close()
+
+    assert list(asyncio.run(administer()).values()) == [3]
 
 
 def test_confluent_takes_the_refusal_of_transactions_as_final(broker: Broker) -> None:

@@ -101,6 +101,16 @@ def test_a_batch_comes_whole_from_an_offset_inside_it(broker: kfast.Broker, call
     assert bytes(result.records) == bytes(written)
 
 
+def test_below_the_start_of_a_log_whose_records_were_deleted_there_is_nothing(
+    broker: kfast.Broker, call: Caller
+) -> None:
+    broker.log("orders", 0).append(batch(count=10))
+    broker.log("orders", 0).increment_log_start_offset(5)
+    below, at = call(FetchPartition(0, 4, 1 << 20), FetchPartition(0, 5, 1 << 20))
+    assert (below.error_code, below.high_watermark, below.log_start_offset, bytes(below.records)) == (1, -1, -1, b"")
+    assert (at.error_code, at.high_watermark, at.log_start_offset) == (0, 10, 5)
+
+
 @pytest.mark.parametrize("version", range(4, 17))
 def test_every_version_gives_the_same_records(broker: kfast.Broker, call: Caller, version: int) -> None:
     written = batch()

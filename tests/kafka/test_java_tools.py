@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,9 @@ class Tools:
 
     def configs(self, *arguments: str) -> str:
         return self._run("kafka.admin.ConfigCommand", *arguments)
+
+    def delete_records(self, offsets: Path) -> str:
+        return self._run("org.apache.kafka.tools.DeleteRecordsCommand", "--offset-json-file", str(offsets))
 
     def get_offsets(self, *arguments: str) -> str:
         return self._run("org.apache.kafka.tools.GetOffsetShell", *arguments)
@@ -127,6 +132,24 @@ def test_kafka_get_offsets(tools: Tools) -> None:
     assert sum(int(line.rpartition(":")[2]) for line in latest) == 3
     assert tools.get_offsets("--topic", "offsets", "--time", "earliest").split() == ["offsets:0:0", "offsets:1:0"]
     assert "offsets:" in tools.get_offsets("--topic", "offsets", "--time", "max-timestamp")
+
+
+def test_kafka_delete_records(tools: Tools, broker: kfast.Broker, tmp_path: Path) -> None:
+    tools.topics("--create", "--topic", "trimmed")
+    tools.console_producer("--topic", "trimmed", "--sync", stdin="a\nb\nc\n")
+    file = tmp_path / "offsets.json"
+
+    def delete(*offsets: tuple[int, int]) -> str:
+        partitions = [{"topic": "trimmed", "partition": number, "offset": offset} for number, offset in offsets]
+        file.write_text(json.dumps({"version": 1, "partitions": partitions}))
+        return tools.delete_records(file)
+
+    assert "partition: trimmed-0\tlow_watermark: 2" in delete((0, 2))
+    assert tools.get_offsets("--topic", "trimmed", "--time", "earliest").split() == ["trimmed:0:2"]
+    refused = delete((0, 4))
+    assert re.search(r"partition: trimmed-0\terror: .*OffsetOutOfRangeException", refused)
+    assert "partition: trimmed-0\tlow_watermark: 3" in delete((0, -1))
+    assert broker.log("trimmed", 0).log_start_offset == 3
 
 
 def test_kafka_console_producer_and_consumer(tools: Tools) -> None:
