@@ -4,6 +4,10 @@
     golden.path / "sparse-0"            a partition as the broker left it
     golden.facts("sparse-0")            offsets, index entries, look-ups and digests, according to Kafka
 
+    crash = GoldenDirectory("10-crash-torn-header", logdir="damaged")
+    crash.partition                     the one that was damaged
+    crash.after_recovery                what Kafka made of it
+
 `digest` sums up records as the facts do, so that one line says whether all of them are the same. data/golden/README.md
 describes archives and facts.
 """
@@ -35,14 +39,15 @@ class GoldenDirectory:
     What is changed there is changed for this object alone.
     """
 
-    def __init__(self, case: str) -> None:
+    def __init__(self, case: str, logdir: str = LOG_DIRECTORY) -> None:
         archives = kfast.data_path("data", "golden")
         manifest = json.loads((archives / "manifest.json").read_text())
         self.case = case
         self.kafka_version: str = manifest["kafka_version"]
-        self._partitions: dict[str, Any] = manifest["cases"][case]["logdirs"][LOG_DIRECTORY]["partitions"]
+        self._facts: dict[str, Any] = manifest["cases"][case]
+        self._partitions: dict[str, Any] = self._facts["logdirs"][logdir]["partitions"]
         self._directory = tempfile.TemporaryDirectory(prefix="kfast-golden-")
-        self.path = Path(self._directory.name) / LOG_DIRECTORY
+        self.path = Path(self._directory.name) / logdir
         with tarfile.open(archives / f"{case}.tar.gz") as archive:
             # The first releases of Python 3.11 know no extractall(filter=...); the attribute does no harm there.
             archive.extraction_filter = getattr(tarfile, "data_filter", None)
@@ -51,6 +56,17 @@ class GoldenDirectory:
     def facts(self, partition: str) -> dict[str, Any]:
         """What the manifest says of a partition's directory, such as "sparse-0"."""
         facts: dict[str, Any] = self._partitions[partition]
+        return facts
+
+    @property
+    def partition(self) -> Path:
+        """The directory that was damaged; KeyError where none was."""
+        return self.path / str(self._facts["partition"])
+
+    @property
+    def after_recovery(self) -> dict[str, Any]:
+        """What Kafka made of the damage when it was started on it; data/golden/README.md names the fields."""
+        facts: dict[str, Any] = self._facts["after_recovery"]
         return facts
 
     def __repr__(self) -> str:

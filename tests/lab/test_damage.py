@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kfast.lab.damage import erase_records, flip_bit
+import pytest
+
+from kfast.lab.damage import CUT_OFF, DAMAGES, FLIPPED, GARBAGE, ZEROS, erase_records, flip_bit
 from kfast.log.names import LOG_SUFFIX, file_path
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.layout import HEADER_SIZE
@@ -21,6 +23,25 @@ def test_flip_bit_turns_one_bit_over(tmp_path):
     assert path.read_bytes() == b"\x00\x00\x02"
     flip_bit(path, 1, bit=7)
     assert path.read_bytes() == b"\x00\x80\x02"
+
+
+@pytest.mark.parametrize(
+    ("damage", "position", "expected"),
+    [
+        (CUT_OFF, 3, b"abc"),
+        (CUT_OFF, 6, b"abcdef"),
+        (FLIPPED, 2, b"abbdef"),
+        (ZEROS, 4, b"abcd\0\0"),
+        (ZEROS, 6, b"abcdef"),
+        (GARBAGE, 4, b"abcd" + b"\xa5" * 100),
+        (GARBAGE, 6, b"abcdef" + b"\xa5" * 100),
+    ],
+)
+def test_each_damage_hits_the_file_from_its_position_on(tmp_path, damage, position, expected):
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+    DAMAGES[damage](path, position)
+    assert path.read_bytes() == expected
 
 
 def test_erase_records_leaves_headers_and_sizes(tmp_path):

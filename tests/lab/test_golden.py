@@ -34,3 +34,11 @@ def test_each_has_a_directory_of_its_own_that_goes_with_it():
     assert not path.exists()
     assert other.path.is_dir()
     assert repr(other) == "GoldenDirectory('12-kraft', written by Apache Kafka 4.1.0)"
+
+
+def test_a_damaged_directory_says_what_kafka_made_of_it():
+    golden = GoldenDirectory("10-crash-torn-header", logdir="damaged")
+    assert golden.partition.name == "crash-0"
+    assert golden.partition.is_dir()
+    assert golden.after_recovery["end_offset_on_disk"] == 679
+    assert golden.facts("crash-0")["end_offset"] == 679
