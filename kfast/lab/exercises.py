@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from kfast.lab import ablation
+from kfast.lab.crashed_log import NOTHING, CrashedLog
+from kfast.lab.damage import FLIPPED
 from kfast.lab.experiment import Comparison
 from kfast.lab.experiment_result import ExperimentResult
 from kfast.lab.mode_comparison import LABELS
@@ -142,6 +144,31 @@ def checking_s(answer: float | None) -> str:
 def checking_small_s(answer: float | None) -> str:
     """And for records of 100 bytes?"""
     return _check(answer, 1e9 / 100 * CHECK_S, 0.02, "ten times as many records, ten times the price of the same GB")
+
+
+def bytes_at_risk(answer: float | None) -> str:
+    """At 100 MB/s and with flush.ms=1000, how many acknowledged bytes may a loss of power take?"""
+    return _check(answer, 100e6, 0.01, "what came since the last flush; a flush that takes long adds to it")
+
+
+def flush_messages_for(answer: int | None) -> str:
+    """The largest flush.messages with which a loss of power takes at most 500 acknowledged records of a partition."""
+    return _check(answer, 501, 0.0, "the record that makes it 501 is not acknowledged before all of them are flushed")
+
+
+def header_bytes_unnoticed(answer: int | None, log: CrashedLog) -> str:
+    """In how many bytes of a batch's header does recovery not notice that the lowest bit is another one?"""
+    if answer is None:
+        return "No answer yet."
+    start = log.size_bytes - log.segments[-1][1]  # of the last segment's first batch
+    found = [place for place in range(HEADER_SIZE) if not log.break_at(start + place, FLIPPED, NOTHING).lost]
+    why = "the checksum is of what lies behind it, and what these say now is possible"
+    return _check(answer, len(found), 0.0, f"{', '.join(map(str, found))}: {why}")
+
+
+def machines_that_may_fail(answer: int | None) -> str:
+    """With acks=all, min.insync.replicas=2 and no flush: how many machines may lose power without losing a record?"""
+    return _check(answer, 1, 0.0, "an acknowledged record is in the memory of two machines at least")
 
 
 def most_lost(answer: str | None, result: ExperimentResult) -> str:

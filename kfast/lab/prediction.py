@@ -23,6 +23,14 @@ def against(question: str, predicted: float | None, measured: Interval, no_findi
     return f"{words}; {found}: {'less' if measured.median < predicted else 'more'} than you thought."
 
 
+def counted(question: str, predicted: int | None, found: int) -> str:
+    """The same for what can be counted, and needs no interval."""
+    if predicted is None:
+        return f"{question}: you predicted nothing; counted: {found:,}."
+    verdict = "less than you thought" if found < predicted else "more than you thought"
+    return f"{question}: you predicted {predicted:,}; counted: {found:,}, {'right' if found == predicted else verdict}."
+
+
 def factor(ratio: Interval) -> str:
     """A ratio with its interval: 2.1 times [1.9, 2.3]."""
     return f"{number(ratio.median)} times [{number(ratio.low)}, {number(ratio.high)}]"

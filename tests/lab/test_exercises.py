@@ -1,6 +1,7 @@
 import pytest
 
 from kfast.lab import ablation, batching, exercises
+from kfast.lab.crashed_log import CrashedLog
 from kfast.lab.experiment import Measurement
 from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.unavailable import Unavailable
@@ -94,3 +95,15 @@ def test_checks_of_records_cost_by_the_record():
     assert exercises.checks_of_each_record(5) == "Not yet: 5.00 is too large."
     assert exercises.checking_s(0.05).startswith("Not yet")
     assert exercises.checking_small_s(None) == "No answer yet."
+
+
+def test_what_a_crash_takes_is_counted_on_the_log_itself():
+    log = CrashedLog()
+    assert exercises.header_bytes_unnoticed(None, log) == "No answer yet."
+    right = exercises.header_bytes_unnoticed(9, log)
+    assert right.startswith("Right, 9.00: 4, 5, 6, 7, 12, 13, 14, 15, 16: the checksum")
+    assert exercises.header_bytes_unnoticed(21, log) == "Not yet: 21.0 is too large."
+    assert exercises.flush_messages_for(500) == "Not yet: 500 is too small."
+    assert exercises.flush_messages_for(501).startswith("Right")
+    assert exercises.bytes_at_risk(100_000_000).startswith("Right")
+    assert exercises.machines_that_may_fail(2) == "Not yet: 2.00 is too large."

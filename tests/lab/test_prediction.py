@@ -1,6 +1,6 @@
 import pytest
 
-from kfast.lab.prediction import SMOKE, against, factor, inverse, number
+from kfast.lab.prediction import SMOKE, against, counted, factor, inverse, number
 from kfast.lab.summary import Interval
 
 MEASURED = Interval(4.0, 3.5, 5.0, 20)
@@ -37,3 +37,16 @@ def test_the_inverse_swaps_the_ends():
 )
 def test_numbers_have_the_digits_they_bear(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("predicted", "words"),
+    [
+        (None, "Records lost: you predicted nothing; counted: 1,374."),
+        (1374, "Records lost: you predicted 1,374; counted: 1,374, right."),
+        (1, "Records lost: you predicted 1; counted: 1,374, more than you thought."),
+        (2000, "Records lost: you predicted 2,000; counted: 1,374, less than you thought."),
+    ],
+)
+def test_what_is_counted_needs_no_interval(predicted, words):
+    assert counted("Records lost", predicted, 1374) == words

@@ -4,6 +4,7 @@ import pytest
 
 import kfast
 from kfast.lab import exercises
+from kfast.lab.crashed_log import CrashedLog
 
 SOLUTIONS = [
     ("**61,000 bytes**", lambda: exercises.header_bytes(61_000, 1000)),
@@ -29,6 +30,10 @@ SOLUTIONS = [
     ("**4 checks**", lambda: exercises.checks_of_each_record(4)),
     ("**0.0488 s/GB**", lambda: exercises.checking_s(0.0488)),
     ("**0.5 s/GB**", lambda: exercises.checking_small_s(0.5)),
+    ("**9 bytes**", lambda: exercises.header_bytes_unnoticed(9, CrashedLog())),
+    ("**100 MB**", lambda: exercises.bytes_at_risk(100e6)),
+    ("**501**", lambda: exercises.flush_messages_for(501)),
+    ("**One machine**", lambda: exercises.machines_that_may_fail(1)),
 ]
 
 
