@@ -82,7 +82,7 @@ def _title(losses: Sequence[PowerLoss]) -> str:
         return "What a loss of power would take cannot be seen here"
     first, last = known[0], known[-1]
     return (
-        f"A loss of power takes {first.lost} of {first.acknowledged} acknowledged records; "
+        f"A loss of power may take {first.lost} of {first.acknowledged} acknowledged records; "
         f"with {last.policy} it takes {last.lost}"
     )
 

@@ -176,13 +176,11 @@ def _draw_zoom(canvas: PixelCanvas, recovery: Recovery, strip: _Strip, file: str
     if file not in strip.starts:
         canvas.text(LEFT, ZOOM_Y + ZOOM_HEIGHT / 2, f"nothing is left of {file}", 13, color=style.GREY)
         return
-    size = _size_of(recovery, file)
-    start = max(0, min(position - ZOOM_BYTES // 3, size - ZOOM_BYTES))
-    end = min(size, start + ZOOM_BYTES)
+    start, end = _zoomed(recovery, file, position)
     bottom, top = FILES_Y + FILE_HEIGHT + 26, ZOOM_Y - 8
     corners = [(strip.place(file, start), bottom), (strip.place(file, end), bottom), (RIGHT, top), (LEFT, top)]
     canvas.polygon(corners, "#F3F5F7")
-    place = _scale(start, start + ZOOM_BYTES)
+    place = _scale(start, max(end, start + ZOOM_BYTES))
     for number, piece in enumerate(recovery.pieces):
         if piece.file == file and piece.position < end and piece.position + piece.size_bytes > start:
             _draw_piece(canvas, place, piece, start, end, COLORS[piece.fate][number % 2])
@@ -190,6 +188,16 @@ def _draw_zoom(canvas: PixelCanvas, recovery: Recovery, strip: _Strip, file: str
     canvas.polygon([(x, ZOOM_Y - 1), (x - 5, ZOOM_Y - 10), (x + 5, ZOOM_Y - 10)], style.BLACK)
     words = f"{end - start:,} bytes of it; dark: a header; numbers: the offsets of a batch"
     canvas.text(RIGHT, y + 14, words, 12.5, "right", color=style.GREY)
+
+
+def _zoomed(recovery: Recovery, file: str, position: int) -> tuple[int, int]:
+    """From where to where: all of the piece that holds the position, and something on both sides."""
+    size = _size_of(recovery, file)
+    pieces = [piece for piece in recovery.pieces if piece.file == file and piece.position <= position]
+    first = pieces[-1].position if pieces else 0
+    width = max(ZOOM_BYTES, min(2 * pieces[-1].size_bytes if pieces else 0, 4 * ZOOM_BYTES))
+    start = max(0, min(first - width // 4, size - width))
+    return start, min(size, start + width)
 
 
 def _draw_piece(

@@ -39,7 +39,7 @@ class RecoveryView:
         self._damage = _toggles("damage", list(DAMAGES), FLIPPED)
         self._believed = _toggles("after", list(BELIEFS), NOTHING)
         self._sentence = widgets.HTML()
-        layout = widgets.Layout(width="100%", max_width=f"{WIDTH_PX}px", height="auto")
+        layout = widgets.Layout(width="100%", max_width=f"{WIDTH_PX}px", height="auto", margin="0")
         self._image = widgets.Image(format="png", width=WIDTH_PX, height=HEIGHT_PX, layout=layout)
         self._shown: ShownFigure
         self._recovery: Recovery

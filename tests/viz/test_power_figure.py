@@ -33,7 +33,7 @@ def test_dirty_pages_and_the_records_that_go_with_them_stand_below_each_other():
     assert [box.get_height() for box in boxes(shown, DIRTY_COLOR)] == [PAGES_HEIGHT] * 6
     assert [box.get_width() for box in boxes(shown, LOST_COLOR)] == [STRIP_WIDTH, STRIP_WIDTH / 2]
     assert {"4 dirty", "2 dirty", "0 dirty", "4 of 4 lost", "2 of 4 lost", "0 of 4 lost"} <= set(texts(shown))
-    assert shown.finding == "A loss of power takes 4 of 4 acknowledged records; with flush.messages=1 it takes 0."
+    assert shown.finding == "A loss of power may take 4 of 4 acknowledged records; with flush.messages=1 it takes 0."
     assert "flush.messages=2: 4 records acknowledged" in shown.description
 
 
