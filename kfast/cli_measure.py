@@ -99,13 +99,13 @@ def _add_bench(commands: Any) -> None:
         "measure copy modes, order of access and the log on this machine, and any Kafka cluster",
         "  kfast bench copy                what each copy mode costs, beside a bare sendfile loop\n"
         "  kfast bench io --blocks 10      in order and at random, with the sync policy named\n"
-        "  kfast bench log --json          Log.append beside a bare loop of CRC-32C and pwrite\n"
+        "  kfast bench log --json          append, look-up, recovery and compaction, beside bare loops\n"
         "  kfast bench produce --bootstrap-server localhost:9092 --num-records 1000000",
     )
     experiments = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
     _add_bench_of(experiments, "copy", "measure what each copy mode costs the sender in chunks of 4 KiB to 4 MiB")
     _add_bench_of(experiments, "io", "measure reads and writes in order and at random, in blocks of 4 KiB to 1 MiB")
-    _add_bench_of(experiments, "log", "measure what Log.append adds to CRC-32C and pwrite")
+    _add_bench_of(experiments, "log", "measure what the log adds to bare loops: append, look-up, recovery, compaction")
     _add_bench_produce(experiments)
     _add_bench_consume(experiments)
 

@@ -30,7 +30,7 @@ def bench_io(blocks: int | None, is_smoke: bool, progress: Progress | None = Non
 
 
 def bench_log(blocks: int | None, is_smoke: bool, progress: Progress | None = None) -> ExperimentResult:
-    """`Log.append` beside a loop of CRC-32C and pwrite; and an A/A pair for each batch size."""
+    """Append, look-up and recovery, each beside a loop that does no more than it must, which runs twice; compaction."""
     return ExperimentRun(LOG_COST, Options(is_smoke, blocks)).run(progress)
 
 

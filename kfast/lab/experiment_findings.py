@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from kfast.lab.conditions import condition_lines
 from kfast.lab.experiment import Comparison, Experiment, Measure
-from kfast.lab.experiment_result import ExperimentResult
+from kfast.lab.experiment_result import ExperimentResult, Run
 from kfast.lab.prediction import SMOKE, against, factor, number
 from kfast.lab.results import machine_name
 from kfast.lab.summary import Interval
@@ -165,12 +165,18 @@ def head_lines(result: ExperimentResult) -> list[str]:
 
 
 def arm_table(experiment: Experiment, result: ExperimentResult) -> list[str]:
-    """A row an arm: each measure with its interval, and what limited it; then the arms that could not be run."""
-    shown = [measure for measure in experiment.measures if _is_measured(result, measure)]
+    """A row an arm: each measure with its interval, and what limited it; then the arms that could not be run.
+
+    A measure that an arm of its kind does not have is a dash.
+    """
+    shown = [measure for measure in experiment.measures if _is_measured(result.runs, measure)]
     rows = [["arm", *(measure.label for measure in shown), "limited by"]]
     for arm in result.arms:
-        if result.runs_of(arm):
-            cells = [cell(result.summary(arm, measure.name), measure.scale) for measure in shown]
+        if runs := result.runs_of(arm):
+            cells = [
+                cell(result.summary(arm, measure.name), measure.scale) if _is_measured(runs, measure) else "-"
+                for measure in shown
+            ]
             rows.append([str(arm), *cells, result.limited_by(arm)])
     return [*table_lines(rows), *(f"{arm}: {reason}" for arm, reason in result.skipped)]
 
@@ -197,8 +203,8 @@ def cell(values: Interval | Unavailable, scale: float = 1.0) -> str:
     return f"{middle} [{low}, {high}]"
 
 
-def _is_measured(result: ExperimentResult, measure: Measure) -> bool:
-    return any(measure.name in run.measurement.values for run in result.runs)
+def _is_measured(runs: Sequence[Run], measure: Measure) -> bool:
+    return any(measure.name in run.measurement.values for run in runs)
 
 
 def _limit_words(result: ExperimentResult, comparison: Comparison) -> str:

@@ -26,7 +26,8 @@ class Run:
     machine: MachineCpu | Unavailable
 
     def value(self, measure: str) -> Value:
-        return self.measurement.values[measure]
+        """Unavailable where arms of this kind have no such measure."""
+        return self.measurement.values.get(measure, Unavailable(f"{self.arm} has no {measure}"))
 
 
 @dataclass(frozen=True, slots=True)

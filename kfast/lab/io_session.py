@@ -20,8 +20,9 @@ from kfast.lab.summary import limiting_resource
 from kfast.lab.unavailable import restored
 from kfast.lab.usage import UsageInterval
 
-SPEED, REQUESTS, DEVICE_BYTES, CPU, CPU_A_BLOCK, SWITCHES, SYNCS = (
+SPEED, LOOKUP_US, REQUESTS, DEVICE_BYTES, CPU, CPU_A_BLOCK, SWITCHES, SYNCS = (
     "bytes_per_s",
+    "us_per_lookup",
     "device_requests_per_mib",
     "device_bytes_per_byte",
     "cpu_s_per_gb",
@@ -36,6 +37,8 @@ MOVED, CACHED_BEFORE, DIRTY_AFTER, FROM_DEVICE = (
     "process_device_read_bytes",
 )
 WORKER = "worker"
+READING = ("read", "recover", "scan")
+"""Operations whose bytes come from the device, if any do; those of the others go there."""
 FILE_SIZE = "file size"
 """The condition that holds it in words."""
 MIB, GB = 1 << 20, 1e9
@@ -53,15 +56,24 @@ IO_MEASURES = (
 class IoSession:
     """`file_size` is that of the laid-out file, written and synced before the first arm; 0 where no arm needs one.
 
-    The child and all files go when the `with` block ends.
+    `worker` is the child's module, and `kept_bytes` what it keeps beside that file, so that it is known to fit. The
+    child and all files go when the `with` block ends.
     """
 
-    def __init__(self, directory: Path, file_size: int, conditions: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        file_size: int,
+        conditions: Mapping[str, str],
+        worker: str = "kfast.lab.io_worker",
+        kept_bytes: int = 0,
+    ) -> None:
         self.conditions = {FILE_SIZE: size_text(file_size), **conditions}
         self._seeds = random.Random(0)
         self._files = LabDirectory(directory)
+        self._files.ensure_fits(file_size + kept_bytes)
         path = self._files.data_file(file_size)
-        self._worker = ChildProcess("kfast.lab.io_worker", {"path": str(path)})
+        self._worker = ChildProcess(worker, {"path": str(path)})
 
     def run(self, arm: Arm) -> Measurement:
         """Raises ArmUnavailableError for what this machine cannot do, ChildError where the child has failed."""
@@ -84,9 +96,19 @@ class IoSession:
 
 def measurement(arm: Arm, answer: Json) -> Measurement:
     """What the child counted, by the names that experiments use for it."""
-    usage, moved = UsageInterval.from_json(answer["usage"]), answer[MOVED]
-    direction = "read" if arm["operation"] == "read" else "write"
-    values: dict[str, Value] = {
+    usage = UsageInterval.from_json(answer["usage"])
+    values = _of_lookups(answer, usage) if "lookup_count" in answer else _of_bytes(arm, answer, usage)
+    values |= {name: restored(answer[name]) for name in (CACHED_BEFORE, DIRTY_AFTER) if name in answer}
+    return Measurement(usage.elapsed_s, {WORKER: usage.cpu_s}, values, limited_by(arm, usage))
+
+
+def _of_lookups(answer: Json, usage: UsageInterval) -> dict[str, Value]:
+    return {LOOKUP_US: usage.elapsed_s * 1e6 / answer["lookup_count"]}
+
+
+def _of_bytes(arm: Arm, answer: Json, usage: UsageInterval) -> dict[str, Value]:
+    direction, moved = "read" if arm["operation"] in READING else "write", answer[MOVED]
+    return {
         SPEED: moved / usage.elapsed_s,
         REQUESTS: _share(answer["device"], f"{direction}_requests", moved / MIB),
         DEVICE_BYTES: _share(answer["device"], f"{direction}_bytes", moved),
@@ -97,8 +119,6 @@ def measurement(arm: Arm, answer: Json) -> Measurement:
         MOVED: moved,
         FROM_DEVICE: _share(answer["process"], "device_read_bytes", 1),
     }
-    values |= {name: restored(answer[name]) for name in (CACHED_BEFORE, DIRTY_AFTER) if name in answer}
-    return Measurement(usage.elapsed_s, {WORKER: usage.cpu_s}, values, limited_by(arm, usage))
 
 
 def limited_by(arm: Arm, usage: UsageInterval) -> str:

@@ -65,7 +65,7 @@ class LocalLog:
     def publish(self, next_offset: int) -> None:
         """Let what was appended be read: up to `next_offset`."""
         segment = self.end[1]
-        self.end = (next_offset, segment, segment.size_bytes)
+        self.end = (next_offset, segment, segment.records.size_bytes)
 
     def roll(self, config: LogConfig) -> LogSegment:
         """Begin a new segment at the end. Raises OSError; then there is none."""

@@ -31,7 +31,7 @@ from kfast.log.producer_state import Admission, BatchMetadata, ProducerState, Pr
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
-from kfast.log.validator import have_producers, stamp_offsets, validate
+from kfast.log.validator import of_producers, stamp_offsets, validate
 from kfast.record.batch import RecordBatch
 from kfast.scheduler import Scheduler
 
@@ -107,11 +107,11 @@ class Log(LogReader):
         with self._lock:
             self._ensure_open()
             first_offset = self._local.end[0]
-            admission = self._producers.admit(batches, first_offset) if have_producers(batches) else None
+            admission = self._producers.admit(batches, first_offset) if of_producers(batches) else None
             if admission is not None and admission.duplicate is not None:
                 return self._as_the_first_time(admission.duplicate)
             next_offset = self._append(buffer, batches, leader_epoch, admission)
-        if next_offset - self._flusher.recovery_point >= config.flush_messages:
+        if config.flush_messages != NEVER and next_offset - self.recovery_point >= config.flush_messages:
             self.flush()
         elif config.flush_ms != NEVER:
             self._flusher.schedule(self.flush, config.flush_ms)

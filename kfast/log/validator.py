@@ -6,7 +6,7 @@ records must be is in record_validator.py. Source: Kafka's LogValidator and Unif
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 from kfast.clock import Clock
 from kfast.errors import (
@@ -22,14 +22,9 @@ from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
 from kfast.record.batches import iter_batches
 from kfast.record.layout import HEADER_SIZE, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
 
-
-class Validated(NamedTuple):
-    """Batches that may be appended: one after the other in `buffer`, which is the caller's or a new one."""
-
-    buffer: bytearray | memoryview
-    batches: list[RecordBatch]
-    append_time_ms: int
-    """That of their records; -1 where these keep their producer's."""
+Validated: TypeAlias = tuple[bytearray | memoryview, list[RecordBatch], int]
+"""Batches that may be appended: the buffer in which they lie one after the other, which is the caller's or a new one,
+the batches, and the time of the append if it is that of their records; -1 where these keep their producer's."""
 
 
 def validate(buffer: bytearray | memoryview, config: LogConfig, clock: Clock) -> Validated:
@@ -40,15 +35,15 @@ def validate(buffer: bytearray | memoryview, config: LogConfig, clock: Clock) ->
     """
     batches = validate_headers(buffer, config)
     if not (config.needs_records or config.limits_timestamps or config.message_timestamp_type):
-        return Validated(buffer, batches, NO_TIMESTAMP)
+        return buffer, batches, NO_TIMESTAMP
     now_ms = clock.now_ms()
     if config.needs_records:
         buffer, batches = _validate_deep(buffer, batches, config, now_ms)
     if config.message_timestamp_type:
-        return Validated(buffer, _stamp_times(buffer, batches, now_ms), now_ms)
+        return buffer, _stamp_times(buffer, batches, now_ms), now_ms
     if config.limits_timestamps:
         validate_timestamps(batches, config, now_ms)
-    return Validated(buffer, batches, NO_TIMESTAMP)
+    return buffer, batches, NO_TIMESTAMP
 
 
 def _validate_deep(
@@ -107,9 +102,9 @@ def validate_timestamps(batches: list[RecordBatch], config: LogConfig, now_ms: i
             )
 
 
-def have_producers(batches: list[RecordBatch]) -> bool:
-    """Whether any of them is of a producer that numbers its batches."""
-    return any(batch.producer_id != NO_PRODUCER_ID for batch in batches)
+def of_producers(batches: list[RecordBatch]) -> list[RecordBatch]:
+    """Those whose producer numbers its batches."""
+    return [batch for batch in batches if batch.producer_id != NO_PRODUCER_ID]
 
 
 def stamp_offsets(

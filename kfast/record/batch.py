@@ -47,6 +47,7 @@ _UINT32: Final = struct.Struct(">I")
 _MIN_LENGTH: Final = HEADER_SIZE - LOG_OVERHEAD
 
 _unpack_header = HEADER.unpack_from
+_pack_int64, _pack_int32 = _INT64.pack_into, _INT32.pack_into
 
 
 class RecordBatch:
@@ -186,28 +187,21 @@ class RecordBatch:
 
     def ensure_valid(self) -> None:
         """Raise CorruptRecordError, with numbers, unless the batch is whole, of version 2, and matches its CRC."""
-        self._ensure_whole()
         if self.magic != MAGIC:
             raise CorruptRecordError(f"batch at offset {self.base_offset} has magic {self.magic}; {MAGIC} is supported")
-        self._ensure_crc()
+        self.ensure_undamaged()
 
     def ensure_undamaged(self) -> None:
         """As `ensure_valid`, of what was appended once: its magic, which no checksum covers, is passed over.
 
         Kafka passes over it too.
         """
-        self._ensure_whole()
-        self._ensure_crc()
-
-    def _ensure_whole(self) -> None:
-        available = len(self._source) - self._position
-        if self.size_bytes > available:
+        source, start, size = self._source, self._position, self.size_bytes
+        if start + size > len(source):
             raise CorruptRecordError(
-                f"batch at offset {self.base_offset} says {self.size_bytes} bytes; {available} are there"
+                f"batch at offset {self.base_offset} says {size} bytes; {len(source) - start} are there"
             )
-
-    def _ensure_crc(self) -> None:
-        computed = self.compute_crc()
+        computed = crc32c(memoryview(source)[start + ATTRIBUTES_POSITION : start + size])
         if computed != self.crc:
             raise CorruptRecordError(
                 f"batch at offset {self.base_offset} of {self.size_bytes} bytes has CRC {self.crc:#010x} "
@@ -250,8 +244,8 @@ class RecordBatch:
 
 def stamp(buffer: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int) -> None:
     """Give the batch at `position` its place in the log, in 12 bytes the CRC does not cover."""
-    _INT64.pack_into(buffer, position + BASE_OFFSET_POSITION, base_offset)
-    _INT32.pack_into(buffer, position + LEADER_EPOCH_POSITION, leader_epoch)
+    _pack_int64(buffer, position + BASE_OFFSET_POSITION, base_offset)
+    _pack_int32(buffer, position + LEADER_EPOCH_POSITION, leader_epoch)
 
 
 def set_max_timestamp(

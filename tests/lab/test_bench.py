@@ -36,7 +36,7 @@ def test_the_table_names_limits_and_what_belongs_to_the_experiment(benched):
     columns = {
         "copy": ("sender CPU s/GB", "receiver CPU s/GB", "machine CPU s/GB", "GB/s"),
         "io": ("arm", "MB/s", "device requests per MiB"),
-        "log": ("MB/s", "CPU us a batch"),
+        "log": ("MB/s", "CPU us a batch", "us a look-up"),
     }
     assert all(column in head for column in columns[name])
     words = {"copy": "congestion control", "io": "The device: ", "log": "sync policy: none"}
@@ -49,6 +49,15 @@ def test_every_arm_has_a_row(benched):
     first_cells = [line.split("  ")[0] for line in lines]
     assert {str(arm) for arm in result.arms if arm not in skipped} <= set(first_cells)
     assert any(cell.endswith("again (A/A)") for cell in first_cells)
+
+
+def test_a_measure_that_an_arm_does_not_have_is_a_dash(benched):
+    name, _, lines, _ = benched
+    if name == "log":
+        append = next(line for line in lines if line.startswith("Log.append, 1 KiB"))
+        look_up = next(line for line in lines if line.startswith("look-up"))
+        assert append.split()[-2 if append.endswith("none") else -3] == "-"
+        assert look_up.split("batches")[1].split()[:2] == ["-", "-"]
 
 
 def test_json_holds_runs_summaries_and_provenance(benched):

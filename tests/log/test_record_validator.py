@@ -33,7 +33,7 @@ def batch(*keys: bytes | None, timestamps: Any = None, **named: Any) -> bytearra
 
 
 def check(records: bytearray, config: LogConfig) -> RecordBatch:
-    (validated,) = validate(records, config, ManualClock(NOW_MS)).batches
+    _, (validated,), _ = validate(records, config, ManualClock(NOW_MS))
     assert validated.is_valid()
     return validated
 

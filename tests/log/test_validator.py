@@ -72,8 +72,8 @@ def test_timestamps_are_held_against_the_clock(make_batch: Any) -> None:
 def test_the_time_of_the_append_replaces_the_producers(make_batch: Any, clock: ManualClock) -> None:
     config = LogConfig(message_timestamp_type=TimestampType.LOG_APPEND_TIME, message_timestamp_after_max_ms=1)
     batch = make_batch(2, timestamp_ms=10**15)
-    validated = validate(batch, config, clock)
-    assert validated.append_time_ms == clock.now_ms()
-    assert validated.buffer is batch
-    assert [record.timestamp_ms for record in validated.batches[0].records()] == [clock.now_ms()] * 2
-    assert validated.batches[0].is_valid()
+    buffer, (validated,), append_time_ms = validate(batch, config, clock)
+    assert append_time_ms == clock.now_ms()
+    assert buffer is batch
+    assert [record.timestamp_ms for record in validated.records()] == [clock.now_ms()] * 2
+    assert validated.is_valid()
