@@ -21,7 +21,7 @@ from kio.schema.offset_for_leader_epoch.v4.response import (
 from kfast.errors import InvalidRequestError, KfastError, UnsupportedVersionError
 from kfast.log.leader_epochs import NO_EPOCH
 from kfast.log.log import Log
-from kfast.log.results import NO_TIMESTAMP_OFFSET, TimestampOffset
+from kfast.log.results import TimestampAndOffset
 from kfast.record.layout import NO_TIMESTAMP
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _NO_THROTTLE: Final = datetime.timedelta(0)
 _READ_COMMITTED: Final = 1
+_NOTHING: Final = TimestampAndOffset(NO_TIMESTAMP, -1, NO_EPOCH)
 
 # What a negative timestamp asks for (ListOffsetsRequest), and the request version since which it may
 _LATEST, _EARLIEST, _MAX_TIMESTAMP, _EARLIEST_LOCAL, _LATEST_TIERED = -1, -2, -3, -4, -5
@@ -58,15 +59,15 @@ def _list_offsets(
                 raise InvalidRequestError(f"{topic.name}-{number} is asked for {times[number]} times in one request")
             broker.metadata.check_leader_epoch(topic.name, number, partition.current_leader_epoch)
             log = broker.log(topic.name, number)
-            found = _find(log, partition.timestamp, request.isolation_level, context)
-            epoch = _epoch_of(broker, topic.name, number, log, found.offset) if found.offset >= 0 else NO_EPOCH
+            epoch = broker.metadata.leader_epoch(topic.name, number)
+            found = _find(log, partition.timestamp, request.isolation_level, epoch, context) or _NOTHING
             results.append(
                 ListOffsetsPartitionResponse(
                     partition_index=number,
                     error_code=ErrorCode.none,
                     timestamp=found.timestamp_ms,
                     offset=found.offset,
-                    leader_epoch=epoch,
+                    leader_epoch=found.leader_epoch,
                 )
             )
         except KfastError as error:
@@ -74,27 +75,30 @@ def _list_offsets(
     return results
 
 
-def _epoch_of(broker: Broker, topic: str, number: int, log: Log, offset: int) -> int:
-    """Of the leader that wrote the record at `offset`; the current one's where that is to come, or not known."""
-    known = log.leader_epochs.of(offset) if offset < log.log_end_offset else NO_EPOCH
-    return broker.metadata.leader_epoch(topic, number) if known == NO_EPOCH else known
-
-
-def _find(log: Log, timestamp_ms: int, isolation_level: int, context: RequestContext) -> TimestampOffset:
-    """The offset asked for by a time or by a name; NO_TIMESTAMP_OFFSET where there is none."""
+def _find(
+    log: Log, timestamp_ms: int, isolation_level: int, leader_epoch: int, context: RequestContext
+) -> TimestampAndOffset | None:
+    """The offset asked for by a time or by a name; None where there is none. `leader_epoch` is the current one."""
     end_offset = log.last_stable_offset if isolation_level == _READ_COMMITTED else log.high_watermark
     if timestamp_ms < 0:
         version = context.header.api_version
         if timestamp_ms not in _SINCE_VERSION or version < _SINCE_VERSION[timestamp_ms]:
             raise UnsupportedVersionError(f"timestamp {timestamp_ms} asks for nothing in ListOffsets {version}")
         if timestamp_ms == _LATEST:
-            return TimestampOffset(NO_TIMESTAMP, end_offset)
+            return TimestampAndOffset(NO_TIMESTAMP, end_offset, leader_epoch)
         if timestamp_ms in (_EARLIEST, _EARLIEST_LOCAL):  # without tiers all that there is lies here
-            return TimestampOffset(NO_TIMESTAMP, log.log_start_offset)
+            return _earliest(log, leader_epoch)
         if timestamp_ms == _LATEST_TIERED:
-            return NO_TIMESTAMP_OFFSET
+            return None
     found = log.max_timestamp() if timestamp_ms == _MAX_TIMESTAMP else log.offset_for_timestamp(timestamp_ms)
-    return found if found is not None and found.offset < end_offset else NO_TIMESTAMP_OFFSET
+    return found if found is not None and found.offset < end_offset else None
+
+
+def _earliest(log: Log, leader_epoch: int) -> TimestampAndOffset:
+    """The log start offset; in an empty log the current leader will write the record there."""
+    offset = log.log_start_offset
+    epoch = log.leader_epochs.of(offset) if offset < log.log_end_offset else leader_epoch
+    return TimestampAndOffset(NO_TIMESTAMP, offset, epoch)
 
 
 def offset_for_leader_epoch(broker: Broker, request: Any, context: RequestContext) -> OffsetForLeaderEpochResponse:

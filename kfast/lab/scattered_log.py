@@ -29,7 +29,7 @@ from kfast.log.checkpoints import fsync_directory
 from kfast.log.log import Log
 from kfast.log.manager import LogManager
 from kfast.log.producer_state import Admission
-from kfast.log.results import FetchDataInfo, TimestampOffset
+from kfast.log.results import FetchDataInfo, TimestampAndOffset
 from kfast.record.batch import RecordBatch, stamp
 
 CAPACITY_BYTES: Final = 1 << 30
@@ -240,10 +240,10 @@ class ScatteredLog(Log):
     def _nothing(self) -> FileSlice:
         return self._local.end[1].records.slice(0, 0)
 
-    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
+    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampAndOffset | None:
         return None
 
-    def max_timestamp(self) -> TimestampOffset | None:
+    def max_timestamp(self) -> TimestampAndOffset | None:
         return None
 
     def delete_old_segments(self) -> int:

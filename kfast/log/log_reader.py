@@ -18,7 +18,7 @@ from kfast.file_slice import FileSlice
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.local_log import LocalLog
 from kfast.log.producer_state import ProducerStates
-from kfast.log.results import FetchDataInfo, TimestampOffset
+from kfast.log.results import FetchDataInfo, TimestampAndOffset
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
 from kfast.log.transaction_index import AbortedTransaction
@@ -105,14 +105,19 @@ class LogReader:
         """Those with records from `start_offset` on and before `end_offset`, both the bounds of segments."""
         return self._look_up(lambda segments: segments.aborted_between(start_offset, end_offset))
 
-    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
-        """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none."""
+    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampAndOffset | None:
+        """The first record, in order of offsets, that is not earlier than `timestamp_ms`; None where there is none.
+
+        See `LogSegments.find_timestamp` for what is not found for a while after records were deleted.
+        """
         return self._look_up(lambda segments: segments.find_timestamp(timestamp_ms, self._log_start_offset))
 
-    def max_timestamp(self) -> TimestampOffset | None:
-        """The record with the largest timestamp, the first one of them; None where no record has one."""
-        largest = self._look_up(LogSegments.largest_timestamp_ms)
-        return self.offset_for_timestamp(largest) if largest >= 0 else None
+    def max_timestamp(self) -> TimestampAndOffset | None:
+        """The record with the largest timestamp, the first one of them; None in an empty log.
+
+        It may lie below the log start offset, as in Kafka, as long as its segment is there.
+        """
+        return self._look_up(LogSegments.find_max_timestamp)
 
     def _look_up(self, find: Callable[[LogSegments], Found]) -> Found:
         """Return what `find` says of the segments that the log has afterwards too."""

@@ -19,13 +19,21 @@ class OffsetPosition(NamedTuple):
 
 
 class TimestampOffset(NamedTuple):
-    """A time and the offset that goes with it: an entry of the time index, or the answer to a look-up by time."""
+    """A time and the offset that goes with it: an entry of the time index."""
 
     timestamp_ms: int
     offset: int
 
 
 NO_TIMESTAMP_OFFSET = TimestampOffset(NO_TIMESTAMP, -1)
+
+
+class TimestampAndOffset(NamedTuple):
+    """A record that was looked for by time, and the epoch of the leader that wrote it (-1: its batch does not say)."""
+
+    timestamp_ms: int
+    offset: int
+    leader_epoch: int
 
 
 class BatchPosition(NamedTuple):

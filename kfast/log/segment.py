@@ -20,8 +20,9 @@ from kfast.log.index import CorruptIndexError
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.names import LOG_SUFFIX, file_path
 from kfast.log.producer_state import ProducerStates
-from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampOffset
+from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampAndOffset, TimestampOffset
 from kfast.log.segment_files import SegmentFiles
+from kfast.log.time_lookup import first_latest, first_not_earlier
 from kfast.record.batch import RecordBatch
 from kfast.record.layout import NO_TIMESTAMP
 
@@ -201,7 +202,7 @@ class LogSegment:
         return largest
 
     def largest_timestamp_ms(self) -> int:
-        """For retention: the largest timestamp, or when the file was last written to if no record has one."""
+        """The largest timestamp, or when the file was last written to if no record has one."""
         timestamp_ms = self.max_timestamp().timestamp_ms
         return timestamp_ms if timestamp_ms >= 0 else self.records.modified_ms()
 
@@ -214,16 +215,15 @@ class LogSegment:
             self._first_timestamp_ms = first.max_timestamp_ms
         return self._first_timestamp_ms
 
-    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
+    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampAndOffset | None:
         """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
         offset = max(self.time_index.lookup(timestamp_ms).offset, start_offset)
-        headers = self.records.headers(self.position_before(offset))
-        for position, size, _, last_offset, max_timestamp_ms in headers:
-            if max_timestamp_ms >= timestamp_ms and last_offset >= start_offset:
-                for record in RecordBatch(self.records.read(position, size)).records():
-                    if record.timestamp_ms >= timestamp_ms and record.offset >= start_offset:
-                        return TimestampOffset(record.timestamp_ms, record.offset)
-        return None
+        return first_not_earlier(self.records, timestamp_ms, self.position_before(offset), start_offset)
+
+    def find_max_timestamp(self) -> TimestampAndOffset | None:
+        """The first record that has the largest timestamp; None where there is none."""
+        timestamp_ms, offset = self.max_timestamp()
+        return first_latest(self.records, timestamp_ms, self.position_before(offset))
 
     def last_batch(self) -> BatchPosition | None:
         """The last batch before the end or whatever is no batch, found from the last index entry on; None without."""

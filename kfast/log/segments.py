@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from kfast.file_slice import FileSlice
-from kfast.log.results import TimestampOffset
+from kfast.log.results import TimestampAndOffset
 from kfast.log.segment import LogSegment
 from kfast.log.transaction_index import AbortedTransaction
 
@@ -66,18 +66,20 @@ class LogSegments:
         found = segment.translate_offset(offset, limit)
         return offset, segment, found[0] if found else limit
 
-    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampOffset | None:
-        """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none."""
+    def find_timestamp(self, timestamp_ms: int, start_offset: int) -> TimestampAndOffset | None:
+        """The first record from `start_offset` on that is not earlier than `timestamp_ms`; None where there is none.
+
+        As in Kafka only the first segment that is late enough is looked at: where `start_offset` hides what it holds of
+        that time, nothing is found until retention has removed it. One without timestamps counts as late as its file.
+        """
         for segment in self.all:
-            if segment.max_timestamp().timestamp_ms >= timestamp_ms:
-                found = segment.find_timestamp(timestamp_ms, start_offset)
-                if found is not None:
-                    return found
+            if segment.largest_timestamp_ms() >= timestamp_ms:
+                return segment.find_timestamp(timestamp_ms, start_offset)
         return None
 
-    def largest_timestamp_ms(self) -> int:
-        """Of all records; -1 where none has one."""
-        return max(segment.max_timestamp().timestamp_ms for segment in self.all)
+    def find_max_timestamp(self) -> TimestampAndOffset | None:
+        """The first record that has the largest timestamp, in the first segment that has it; None without records."""
+        return max(self.all, key=lambda segment: segment.max_timestamp().timestamp_ms).find_max_timestamp()
 
     def aborted_transactions(self, fetch_offset: int, records: FileSlice, end_offset: int) -> list[AbortedTransaction]:
         """Those with records in what `find` found from `fetch_offset` on, and perhaps a few that begin later."""

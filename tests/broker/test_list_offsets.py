@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_the_leader_epoch_goes_with_an_offset(client: Any, events: str) -> None:
         return found.leader_epoch
 
     assert [epoch(LATEST), epoch(1000), epoch(10**15)] == [0, 0, -1]
+
+
+def test_the_end_of_an_open_transaction_has_the_epoch_of_whoever_goes_on_there(
+    tmp_path: Path, golden: Any, connect: Any
+) -> None:
+    with Broker(golden.extract("06-transactions", tmp_path) / "log") as broker:
+        topics = [{"name": "ledger", "partitions": [{"partition_index": 0, "timestamp": LATEST}]}]
+        answer = connect(broker.port).ask(ApiKey.LIST_OFFSETS, replica_id=-1, isolation_level=1, topics=topics)
+        (found,) = answer.topics[0].partitions
+        assert (found.offset, found.leader_epoch) == (131, broker.metadata.leader_epoch("ledger", 0))
+        assert broker.log("ledger", 0).leader_epochs.of(131) < found.leader_epoch
 
 
 def test_unknown_partitions_and_epochs_are_answered_as_kafka_does(client: Any, events: str) -> None:

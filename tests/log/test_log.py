@@ -25,7 +25,7 @@ from kfast.log.file_records import FileRecords
 from kfast.log.log import Log
 from kfast.log.log_reader import LogReader
 from kfast.log.names import LEADER_EPOCH_CHECKPOINT, SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
-from kfast.log.results import TimestampOffset
+from kfast.log.results import TimestampAndOffset
 from kfast.log.segment import LogSegment
 from kfast.record.batch import RecordBatch
 from kfast.record.batches import iter_batches
@@ -114,13 +114,13 @@ def test_timestamps_are_found_where_kafka_finds_them(golden: Any, tmp_path: Path
     for directory, config, facts in golden_partitions(golden, case):
         shutil.copytree(directory, tmp_path / directory.name)
         log = Log.open(tmp_path / directory.name, config)
-        for asked, offset, timestamp_ms, _ in facts.get("offsets_for_timestamps", []):
-            expected = TimestampOffset(timestamp_ms, offset) if offset >= 0 else None
+        for asked, offset, timestamp_ms, epoch in facts.get("offsets_for_timestamps", []):
+            expected = TimestampAndOffset(timestamp_ms, offset, epoch) if offset >= 0 else None
             assert log.offset_for_timestamp(asked) == expected
             answered += 1
         if facts.get("max_timestamp"):
-            offset, timestamp_ms, _ = facts["max_timestamp"]
-            expected = TimestampOffset(timestamp_ms, offset) if offset >= 0 else None
+            offset, timestamp_ms, epoch = facts["max_timestamp"]
+            expected = TimestampAndOffset(timestamp_ms, offset, epoch) if offset >= 0 else None
             assert log.max_timestamp() == expected
     assert answered or case != "11-time-index"
 
@@ -182,7 +182,7 @@ def test_log_append_time_is_the_clocks(open_log: Any, make_batch: Any, clock: An
         assert batch.is_valid()
         assert batch.timestamp_type is TimestampType.LOG_APPEND_TIME
         assert {record.timestamp_ms for record in batch.records()} == {clock.now_ms()}
-    assert log.max_timestamp() == TimestampOffset(clock.now_ms(), 0)
+    assert log.max_timestamp() == (clock.now_ms(), 0, 0)
 
 
 def test_what_is_refused_leaves_no_trace(open_log: Any, make_batch: Any) -> None:
@@ -396,13 +396,13 @@ def test_looking_for_a_time_passes_over_what_retention_deletes_meanwhile(
         log.append(make_batch(1, timestamp_ms=number))
     find_timestamp = LogSegment.find_timestamp
 
-    def overtaken(self: LogSegment, *arguments: int) -> TimestampOffset | None:
+    def overtaken(self: LogSegment, *arguments: int) -> TimestampAndOffset | None:
         if not log._lock.locked():
             log.delete_old_segments()
         return find_timestamp(self, *arguments)
 
     monkeypatch.setattr(LogSegment, "find_timestamp", overtaken)
-    assert log.offset_for_timestamp(0) == TimestampOffset(2, 2)
+    assert log.offset_for_timestamp(0) == (2, 2, 0)
 
 
 # Flush
