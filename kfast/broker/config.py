@@ -207,6 +207,7 @@ def _log_config(value: Callable[[str], Any], broker_value: Callable[[str], Any])
     return LogConfig(
         segment_bytes=value("internal.segment.bytes") or value("segment.bytes"),
         segment_ms=value("segment.ms"),
+        segment_jitter_ms=value("segment.jitter.ms"),
         index_interval_bytes=value("index.interval.bytes"),
         segment_index_bytes=value("segment.index.bytes"),
         retention_ms=value("retention.ms"),

@@ -7,6 +7,7 @@ Which value comes from where (topic, broker, default) is the broker's business, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import randrange
 from typing import Final
 
 from kfast.record.compression import CompressionType
@@ -25,6 +26,7 @@ class LogConfig:
 
     segment_bytes: int = 1 << 30
     segment_ms: int = WEEK_MS
+    segment_jitter_ms: int = 0
     index_interval_bytes: int = 4096
     segment_index_bytes: int = 10 << 20
     retention_ms: int = WEEK_MS
@@ -64,3 +66,7 @@ class LogConfig:
     def is_deleted(self) -> bool:
         """Whether retention by time and size applies."""
         return "delete" in self.cleanup_policy
+
+    def random_segment_jitter(self) -> int:
+        """By how many milliseconds a segment is to roll earlier than segment.ms says; drawn anew at each call."""
+        return randrange(min(self.segment_jitter_ms, self.segment_ms)) if self.segment_jitter_ms else 0

@@ -38,6 +38,7 @@ class LogSegment:
         "_files",
         "_first_timestamp_ms",
         "_max_timestamp",
+        "_roll_jitter_ms",
         "base_offset",
         "index_interval_bytes",
         "offset_index",
@@ -60,6 +61,7 @@ class LogSegment:
         self._bytes_since_last_index_entry = 0
         self._max_timestamp: TimestampOffset | None = None
         self._first_timestamp_ms: int | None = None
+        self._roll_jitter_ms = config.random_segment_jitter()
 
     @classmethod
     def create(
@@ -127,7 +129,8 @@ class LogSegment:
     def should_roll(self, config: LogConfig, size: int, last_offset: int, max_timestamp_ms: int) -> bool:
         """Whether what is to be appended must go into a new segment: by size, age or what an index entry can hold.
 
-        Age is counted in the records' own timestamps; a segment whose first batch has none does not age.
+        Age is counted in the records' own timestamps; a segment whose first batch has none does not age. Its limit is
+        segment.ms less a part of segment.jitter.ms, so that logs that began together do not all roll at once.
         """
         size_bytes = self.records.size_bytes
         if size_bytes == 0:
@@ -137,7 +140,10 @@ class LogSegment:
             first_timestamp_ms = self.first_timestamp_ms()
         return (
             size_bytes + size > config.segment_bytes
-            or (max_timestamp_ms - first_timestamp_ms > config.segment_ms and first_timestamp_ms >= 0)
+            or (
+                max_timestamp_ms - first_timestamp_ms > config.segment_ms - self._roll_jitter_ms
+                and first_timestamp_ms >= 0
+            )
             or last_offset - self.base_offset > MAX_RELATIVE_OFFSET
             or self.offset_index.is_full()
             or self.time_index.is_full()

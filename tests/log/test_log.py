@@ -288,6 +288,29 @@ def test_it_rolls_by_size_and_by_the_records_own_time(open_log: Any, make_batch:
     assert [segment.base_offset for segment in log.segments] == [0, 3, 5]
 
 
+@pytest.mark.parametrize(("jitter_ms", "most_ms"), [(300, 300), (5000, 1000)])
+def test_jitter_makes_each_segment_roll_earlier_by_its_own_draw(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, jitter_ms: int, most_ms: int
+) -> None:
+    asked, draws = [], iter([200, 299, 0, 7])
+
+    def draw(stop: int) -> int:
+        asked.append(stop)
+        return next(draws)
+
+    monkeypatch.setattr("kfast.log.config.randrange", draw)
+    log = open_log(segment_ms=1000, segment_jitter_ms=jitter_ms, retention_ms=-1)
+    for timestamp_ms in (0, 800, 801, 1502, 1503, 2503, 2504):
+        log.append(make_batch(1, timestamp_ms=timestamp_ms))
+    assert [segment.base_offset for segment in log.segments] == [0, 2, 4, 6]  # 800, 701 and 1000 ms were the limits
+    assert asked == [most_ms] * 4
+
+
+def test_without_jitter_nothing_is_drawn(open_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("kfast.log.config.randrange")
+    assert len(open_log().segments) == 1
+
+
 def test_it_rolls_when_an_index_is_full(open_log: Any, make_batch: Any) -> None:
     log = open_log(segment_index_bytes=24, index_interval_bytes=0)  # three offset entries, one time entry and the last
     for number in range(6):
