@@ -102,7 +102,13 @@ class MetadataLog:
         if replayed.is_empty:
             replayed = replace(replayed, quorum=Quorum.of_one(properties))
             write_snapshot(metadata_directory, SnapshotId(0, 0), replayed.quorum, (), clock.now_ms())
-        log = Log.open(metadata_directory, _NO_RETENTION, clock=clock, log_start_offset=replayed.log_start_offset)
+        log = Log.open(
+            metadata_directory,
+            _NO_RETENTION,
+            clock=clock,
+            flush_stats=logs.flush_stats,
+            log_start_offset=replayed.log_start_offset,
+        )
         metadata = cls(log, replayed, properties, logs, config, clock)
         config.dynamic = metadata.configs
         config.note_static("node.id", str(properties.node_id))

@@ -85,9 +85,13 @@ class Metrics:
 
 
 def snapshot(broker: Broker) -> dict[str, Any]:
-    """Everything the lab reads of a broker, as one JSON object: bytes, seconds of CPU, counts since the start."""
+    """Everything the lab reads of a broker, as one JSON object: bytes, seconds, counts since the start.
+
+    `flush_count` and `flush_s` are of segments, in all logs: what Kafka calls LogFlushRateAndTimeMs.
+    """
     total, connection_count = broker.metrics.total()
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    flush_count, flush_ns = broker.logs.flush_stats.read()
     return {
         "monotonic_ns": broker.clock.monotonic_ns(),
         "cpu_user_s": usage.ru_utime,
@@ -97,6 +101,8 @@ def snapshot(broker: Broker) -> dict[str, Any]:
         "received_bytes": total.received_bytes,
         "appended_bytes": total.appended_bytes,
         "unflushed_bytes": sum(log.unflushed_bytes for log in broker.logs.logs),
+        "flush_count": flush_count,
+        "flush_s": flush_ns / 1e9,
         "sent_bytes": total.transfer.sent_bytes,
         "inline_bytes": total.transfer.inline_bytes,
         "cpu_copied_bytes": total.transfer.cpu_copied_bytes,

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import fsync_directory
+from kfast.log.flush_stats import FlushStats
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
@@ -28,9 +29,12 @@ logger = logging.getLogger(__name__)
 class Flusher:
     """Keeps one log's recovery point. Thread-safe."""
 
-    def __init__(self, directory: str, scheduler: Scheduler | None, flushed: LogOffsetMetadata) -> None:
+    def __init__(
+        self, directory: str, scheduler: Scheduler | None, flushed: LogOffsetMetadata, stats: FlushStats
+    ) -> None:
         self._directory = directory
         self._scheduler = scheduler
+        self._stats = stats
         self._flushed = flushed
         self._named_segments: LogSegments | None = None  # those whose names are known to be on the disk
         self._task: Task | None = None
@@ -80,7 +84,7 @@ class Flusher:
     def _flush(self, segments: LogSegments, up_to: int) -> None:
         for segment in segments.since(self._flushed[0]):
             if segment.base_offset < up_to:
-                with contextlib.suppress(FileNotFoundError):  # retention was faster
+                with contextlib.suppress(FileNotFoundError), self._stats.timed():  # not found: retention was faster
                     segment.records.flush()
                     if segment is not segments.active:
                         segment.flush_indexes()

@@ -21,13 +21,13 @@ from kfast.clock import Clock, SystemClock
 from kfast.errors import KafkaStorageError
 from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
+from kfast.log.flush_stats import FlushStats
 from kfast.log.flusher import Flusher
-from kfast.log.leader_epochs import LeaderEpochs
-from kfast.log.loader import LogLoader
+from kfast.log.loader import LoadedLog, LogLoader
 from kfast.log.local_log import LocalLog
 from kfast.log.log_reader import LogReader
 from kfast.log.producer_loader import ProducerLoader
-from kfast.log.producer_state import Admission, BatchMetadata, ProducerState, ProducerStates
+from kfast.log.producer_state import Admission, BatchMetadata, ProducerState
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
@@ -49,18 +49,17 @@ class Log(LogReader):
         config: LogConfig,
         clock: Clock,
         scheduler: Scheduler | None,
-        log_start_offset: int,
-        producers: ProducerStates,
-        leader_epochs: LeaderEpochs,
+        loaded: LoadedLog,
+        flush_stats: FlushStats,
     ) -> None:
-        super().__init__(local, log_start_offset, producers, leader_epochs)
+        super().__init__(local, loaded.log_start_offset, loaded.producers, loaded.leader_epochs)
         self.config = config
         """Frozen; `update_config` replaces it."""
         self._clock = clock
         self._listeners: tuple[Listener, ...] = ()
         self._is_closed = False
         first = local.segments.first
-        self._flusher = Flusher(local.directory, scheduler, (first.base_offset, first, 0))
+        self._flusher = Flusher(local.directory, scheduler, (first.base_offset, first, 0), flush_stats)
 
     @classmethod
     def open(
@@ -71,6 +70,7 @@ class Log(LogReader):
         clock: Clock | None = None,
         scheduler: Scheduler | None = None,
         file_pool: FilePool | None = None,
+        flush_stats: FlushStats | None = None,
         recovery_point: int = 0,
         log_start_offset: int = 0,
         was_clean: bool = False,
@@ -86,7 +86,7 @@ class Log(LogReader):
         file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         loaded = LogLoader(path, config, file_pool, clock).load(recovery_point, log_start_offset, was_clean)
         local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots, loaded.end_offset)
-        log = cls(local, config, clock, scheduler, loaded.log_start_offset, loaded.producers, loaded.leader_epochs)
+        log = cls(local, config, clock, scheduler, loaded, flush_stats or FlushStats(clock))
         log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
         return log
 

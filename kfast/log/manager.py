@@ -32,6 +32,7 @@ from kfast.log.checkpoints import (
 from kfast.log.config import LogConfig
 from kfast.log.directory_lock import DirectoryLock
 from kfast.log.file_pool import FilePool
+from kfast.log.flush_stats import FlushStats
 from kfast.log.log import Log
 from kfast.log.log_cleaner import CleanerConfig, LogCleaner
 from kfast.log.names import (
@@ -73,6 +74,8 @@ class LogManager:
     ) -> None:
         """Raises LogDirectoryError for a directory that another broker holds, or that is damaged."""
         self.directory = Path(directory)
+        self.flush_stats = FlushStats(clock)
+        """Of all logs here, also those that are gone."""
         self._clock = clock
         self._scheduler = scheduler
         self._file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
@@ -167,6 +170,7 @@ class LogManager:
             clock=self._clock,
             scheduler=self._scheduler,
             file_pool=self._file_pool,
+            flush_stats=self.flush_stats,
             recovery_point=self._known_recovery_points.get((topic, partition), 0),
             log_start_offset=self._known_log_start_offsets.get((topic, partition), 0),
             was_clean=self._was_clean,
