@@ -1,9 +1,9 @@
 """What each record of a batch must be, and batches packed anew: for topics that need it, as each record costs.
 
 Compacted topics want keys. kfast.validate.records asks for all that Kafka looks at: records that add up to their batch,
-offsets that count on, timestamps within message.timestamp.before.max.ms and after.max.ms, and a header that says the
-largest of them, which is put right where it does not. compression.type other than the producer's packs records anew.
-Source: Kafka's LogValidator.
+in a compressed one offsets that count on, timestamps within message.timestamp.before.max.ms and after.max.ms, and a
+header that says the largest of them, which is put right where it does not. compression.type other than the producer's
+packs records anew. Source: Kafka's LogValidator.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def validate_records(batch: RecordBatch, config: LogConfig, now_ms: int) -> list
     if config.is_compacted:
         _ensure_keys(records)
     if config.validates_records:
-        _ensure_offsets(batch, records)
+        if batch.compression:  # Kafka takes others as they are
+            _ensure_offsets(batch, records)
         _ensure_timestamps(batch, records, config, now_ms)
     return records
 

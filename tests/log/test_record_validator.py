@@ -66,14 +66,23 @@ def test_a_producer_that_says_log_append_time_is_refused_where_it_is_the_topics(
     assert error.value.record_errors[0][0] == 0
 
 
-def test_records_that_do_not_count_on_or_do_not_add_up_are_refused() -> None:
-    builder = RecordBatchBuilder()
+def gap(compression: CompressionType = CompressionType.NONE) -> bytearray:
+    """Two records, of which the second says that it is the third."""
+    builder = RecordBatchBuilder(0, compression)
     builder.append(b"a", b"v", NOW_MS)
     builder.append(b"b", b"v", NOW_MS, offset=2)
-    gap = builder.build(last_offset=1)
+    return builder.build(last_offset=1)
+
+
+def test_records_of_a_compressed_batch_have_to_count_on() -> None:
+    """As Apache Kafka 4.1 does, which takes the same records where they are not compressed."""
     with pytest.raises(InvalidRecordError, match="offset 2 in its batch, expected 1"):
-        check(gap, STRICT)
-    assert check(gap, LogConfig())  # unless the records are looked at nobody knows
+        check(gap(CompressionType.GZIP), STRICT)
+    assert check(gap(), STRICT)
+    assert check(gap(CompressionType.GZIP), LogConfig())  # unless the records are looked at nobody knows
+
+
+def test_records_that_do_not_add_up_are_refused() -> None:
     torn = batch(b"a", b"b")
     torn[62] = 0x7F  # the first record's attributes: harmless
     torn[61] += 2  # its length
