@@ -133,7 +133,7 @@ def tls_record_overhead(answer: int | None) -> str:
 def checks_of_each_record(answer: int | None) -> str:
     """For how many of the checks in the table does Apache Kafka look at each record of a usual topic?"""
     found = checks_of_records("kafka")
-    return _check(answer, len(found), 0.0, f"{', '.join(found)}; kfast for none")
+    return _check(answer, len(found), 0.0, f"{', '.join(found)}; kfast for none, unless it is asked")
 
 
 def checking_s(answer: float | None) -> str:

@@ -1,7 +1,7 @@
 """What kfast takes without having looked: records that are none, in a batch whose header and checksum are right.
 
 The other side of checking by header alone. Whoever sends such a batch has a broken producer; the one to notice is the
-consumer, or the broker of a compacted topic, which has to look at every key.
+consumer, or a broker that has to look at every key (a compacted topic), or that was asked to (kfast.validate.records).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kfast.record.checksum import crc32c
 from kfast.record.layout import ATTRIBUTES_POSITION, CRC_POSITION, HEADER_SIZE
 
 _COMPACTED = LogConfig(cleanup_policy=frozenset({"compact"}))
+_ASKED = LogConfig(validates_records=True)
 
 
 def noise_batch(is_sealed: bool) -> bytearray:
@@ -37,12 +38,13 @@ def what_kfast_says_to_noise() -> dict[str, str]:
         "noise with the checksum of records": _answer(noise_batch(is_sealed=False), LogConfig()),
         "noise with its own checksum": _answer(noise_batch(is_sealed=True), LogConfig()),
         "the same, to a compacted topic": _answer(noise_batch(is_sealed=True), _COMPACTED),
+        "the same, with kfast.validate.records": _answer(noise_batch(is_sealed=True), _ASKED),
     }
 
 
 def header_is_all_it_checks(answers: dict[str, str]) -> bool:
-    """Whether noise is taken where its checksum is right, but for the compacted topic."""
-    return [answer == "taken" for answer in answers.values()] == [False, True, False]
+    """Whether noise is taken where its checksum is right, unless the topic or the broker has records looked at."""
+    return [answer == "taken" for answer in answers.values()] == [False, True, False, False]
 
 
 def _answer(batch: bytearray, config: LogConfig) -> str:

@@ -91,8 +91,8 @@ def test_the_ingredient_that_matters_most_is_found_in_the_result(some_provenance
 
 
 def test_checks_of_records_cost_by_the_record():
-    assert exercises.checks_of_each_record(4).startswith("Right, 4")
-    assert exercises.checks_of_each_record(5) == "Not yet: 5.00 is too large."
+    assert exercises.checks_of_each_record(5).startswith("Right, 5")
+    assert exercises.checks_of_each_record(6) == "Not yet: 6.00 is too large."
     assert exercises.checking_s(0.05).startswith("Not yet")
     assert exercises.checking_small_s(None) == "No answer yet."
 

@@ -1,20 +1,45 @@
-"""The table is held against both brokers: for each check they get a batch with one fault, and take it or refuse it."""
+"""The tables are held against both brokers. For each check they get a batch with one fault, and take it or refuse it;
+for each change, what they have written is compared with what they were sent.
+"""
 
 from __future__ import annotations
 
 import struct
 import time
 import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 import kfast
 from kfast.client.cluster import connect_to_leader, create_topic
 from kfast.lab.apache_kafka import ApacheKafka
-from kfast.lab.produce_checks import ALWAYS, COMPACTED, NOT_YET, PRODUCE_CHECKS, check_table, checks_of_records
+from kfast.lab.produce_checks import (
+    ALWAYS,
+    ASKED,
+    COMPACTED,
+    HEADER_TIMES,
+    NEEDED,
+    PRODUCE_CHANGES,
+    PRODUCE_CHECKS,
+    check_table,
+    checks_of_records,
+)
+from kfast.record.batch import RecordBatch
+from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.checksum import crc32c
-from kfast.record.layout import ATTRIBUTES_POSITION, COUNT_POSITION, CRC_POSITION, HEADER_SIZE, MAX_TIMESTAMP_POSITION
+from kfast.record.compression import CompressionType
+from kfast.record.layout import (
+    ATTRIBUTES_POSITION,
+    COUNT_POSITION,
+    CRC_POSITION,
+    HEADER_SIZE,
+    MAX_TIMESTAMP_POSITION,
+    TimestampType,
+)
 from kfast.wire.api_versions import ApiKey
 from kfast.wire.produce import (
     ProducePartition,
@@ -32,7 +57,10 @@ CONFIGS = {
     "small": {"max.message.bytes": "1000"},
     "short": {"segment.bytes": str(MIB), "max.message.bytes": str(4 * MIB)},
     "compacted": {"cleanup.policy": "compact"},
+    "gzip": {"compression.type": "gzip"},
+    "append": {"message.timestamp.type": "LogAppendTime"},
 }
+ASKED_FOR = {"kfast.validate.records": "true"}
 
 
 def batch(*values: bytes, key: bytes | None = b"k", times: tuple[int, ...] = (), **header: int) -> bytearray:
@@ -72,6 +100,14 @@ def one_of_two(data: bytearray) -> bytearray:
     return changed(data, COUNT_POSITION, ">i", 1)
 
 
+def out_of_step() -> bytearray:
+    """The second record says that it is the third, in a compressed batch."""
+    builder = RecordBatchBuilder(0, CompressionType.GZIP)
+    builder.append(b"k", b"1", NOW_MS)
+    builder.append(b"k", b"2", NOW_MS, offset=2)
+    return builder.build(last_offset=1)
+
+
 def late_in_the_middle() -> bytearray:
     """One record of tomorrow in a batch whose header says that the latest is of now."""
     data = batch(b"1", b"2", b"3", times=(NOW_MS, NOW_MS + DAY_MS, NOW_MS))
@@ -89,11 +125,45 @@ FAULTS = {
         "plain",
         [batch(b"1", producer_id=7, producer_epoch=0, base_sequence=sequence) for sequence in (0, 5)],
     ),
+    "offsets that begin at 0": ("plain", [changed(batch(b"1"), 0, ">q", 5)]),
     "decompressed, if compressed": ("plain", [with_records(b"no zstd at all", attributes=4)]),
     "each record can be parsed": ("plain", [with_records(b"\xff" * 20)]),
     "as many records as the header says": ("plain", [one_of_two(batch(b"1", b"2"))]),
+    "offsets count on, if compressed": ("plain", [out_of_step()]),
     "timestamps within limits": ("plain", [late_in_the_middle()]),
     "each record has a key": ("compacted", [batch(b"1", key=None)]),
+}
+
+
+def says_an_earlier_time() -> bytearray:
+    """Its header does not say the largest timestamp."""
+    return changed(batch(b"value"), MAX_TIMESTAMP_POSITION, ">q", NOW_MS - 1000)
+
+
+CHANGES = {
+    "base offset and leader epoch stamped": (
+        "plain",
+        batch(b"value"),
+        lambda stored, sent: (
+            (stored.base_offset, stored.partition_leader_epoch)
+            > (RecordBatch(sent).base_offset, RecordBatch(sent).partition_leader_epoch)
+        ),
+    ),
+    "LogAppendTime: the time of the append": (
+        "append",
+        batch(b"value"),
+        lambda stored, _: stored.timestamp_type is TimestampType.LOG_APPEND_TIME and stored.max_timestamp_ms >= NOW_MS,
+    ),
+    "compression.type is another: packed anew": (
+        "gzip",
+        batch(b"value"),
+        lambda stored, _: stored.compression is CompressionType.GZIP,
+    ),
+    "the header's largest timestamp put right": (
+        "plain",
+        says_an_earlier_time(),
+        lambda stored, _: stored.max_timestamp_ms == NOW_MS,
+    ),
 }
 
 
@@ -112,21 +182,46 @@ def takes(bootstrap_servers: str, topic: str, batches: list[bytearray]) -> bool:
     return result.error_code == 0
 
 
-@pytest.fixture(scope="module")
-def kfast_servers():
-    with kfast.Broker() as broker:
+@dataclass(frozen=True)
+class Beside:
+    """A broker and its files."""
+
+    servers: str
+    data_dir: Path
+
+    def last_batch(self, topic: str) -> RecordBatch:
+        """What was written last; looked at before anything is flushed."""
+        data = max((self.data_dir / f"{topic}-0").glob("*.log")).read_bytes()
+        return list(iter_batches(data))[-1]
+
+
+@contextmanager
+def kfast_with(data_dir, config):
+    with kfast.Broker(data_dir, config=config) as broker:
         for topic, configs in CONFIGS.items():
             create_topic(broker.bootstrap_servers, topic, configs=configs)
-        yield broker.bootstrap_servers
+        yield Beside(broker.bootstrap_servers, data_dir)
 
 
 @pytest.fixture(scope="module")
-def kafka_servers(kafka_libs, monkeypatch_module, tmp_path_factory):
+def usual(tmp_path_factory):
+    with kfast_with(tmp_path_factory.mktemp("usual"), {}) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    with kfast_with(tmp_path_factory.mktemp("asked"), ASKED_FOR) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def kafka(kafka_libs, monkeypatch_module, tmp_path_factory):
     monkeypatch_module.setenv("KFAST_KAFKA_LIBS", str(kafka_libs))
-    with ApacheKafka(tmp_path_factory.mktemp("kafka")) as kafka:
+    with ApacheKafka(tmp_path_factory.mktemp("kafka")) as broker:
         for topic, configs in CONFIGS.items():
-            create_topic(kafka.bootstrap_servers, topic, configs=configs)
-        yield kafka.bootstrap_servers
+            create_topic(broker.bootstrap_servers, topic, configs=configs)
+        yield Beside(broker.bootstrap_servers, broker.data_dir)
 
 
 @pytest.fixture(scope="module")
@@ -135,41 +230,92 @@ def monkeypatch_module():
         yield monkeypatch
 
 
-def test_there_is_a_fault_for_each_check():
+def test_there_is_a_fault_for_each_check_and_a_case_for_each_change():
     assert set(FAULTS) == {check.name for check in PRODUCE_CHECKS}
+    assert set(CHANGES) == {change.name for change in PRODUCE_CHANGES}
 
 
 @pytest.mark.parametrize("check", PRODUCE_CHECKS, ids=lambda check: check.name)
-def test_kfast_checks_what_the_table_says(check, kfast_servers):
+def test_kfast_checks_what_the_table_says(check, usual, asked):
     topic, batches = FAULTS[check.name]
-    is_refused = check.kfast == ALWAYS or (check.kfast == COMPACTED and topic == "compacted")
-    assert takes(kfast_servers, topic, batches) != is_refused
+    refused_by = [broker for broker in (usual, asked) if not takes(broker.servers, topic, batches)]
+    if check.kfast in (ALWAYS, COMPACTED):
+        assert refused_by == [usual, asked]
+    else:
+        assert refused_by == [asked]
     if check.kfast == COMPACTED:
-        assert not takes(kfast_servers, "compacted", batches)
+        assert topic == "compacted"
+        assert takes(usual.servers, "plain", batches)
+        assert takes(asked.servers, "plain", batches)
+    if check.kfast == NEEDED:
+        assert not takes(usual.servers, "compacted", batches)
+        assert not takes(usual.servers, "gzip", batches)
+
+
+def test_the_times_of_a_header_are_always_looked_at(usual):
+    (check,) = (check for check in PRODUCE_CHECKS if check.kfast == HEADER_TIMES)
+    assert check.name == "timestamps within limits"
+    assert not takes(usual.servers, "plain", [batch(b"1", times=(NOW_MS + DAY_MS,))])
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("check", PRODUCE_CHECKS, ids=lambda check: check.name)
-def test_apache_kafka_checks_what_the_table_says(check, kafka_servers):
+def test_apache_kafka_checks_what_the_table_says(check, kafka):
     topic, batches = FAULTS[check.name]
-    assert not takes(kafka_servers, topic, batches)
+    assert not takes(kafka.servers, topic, batches)
     if check.kafka == COMPACTED:
-        assert takes(kafka_servers, "plain", batches)
+        assert takes(kafka.servers, "plain", batches)
+
+
+def is_changed(broker: Beside, name: str, topic: str) -> bool:
+    """Whether `broker` makes that change to a batch it is sent for the second time, so that offset 0 is taken."""
+    sent, differs = CHANGES[name][1:]
+    assert takes(broker.servers, topic, [sent, sent])
+    stored = broker.last_batch(topic)
+    assert [record.value for record in stored.records()] == [b"value"]
+    return bool(differs(stored, sent))
+
+
+@pytest.mark.parametrize("change", PRODUCE_CHANGES, ids=lambda change: change.name)
+def test_kfast_changes_what_the_table_says(change, usual, asked):
+    topic = CHANGES[change.name][0]
+    assert is_changed(usual, change.name, topic) == (change.kfast != ASKED)
+    assert is_changed(asked, change.name, topic)
+    if topic != "plain":
+        assert not is_changed(asked, change.name, "plain")
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("change", PRODUCE_CHANGES, ids=lambda change: change.name)
+def test_apache_kafka_changes_what_the_table_says(change, kafka):
+    topic = CHANGES[change.name][0]
+    assert is_changed(kafka, change.name, topic)
+    if topic != "plain":
+        assert not is_changed(kafka, change.name, "plain")
+
+
+def test_nothing_else_is_changed_by_either(usual):
+    """That is why the checksum of a producer stays right."""
+    sent = batch(b"value")
+    assert takes(usual.servers, "plain", [sent])
+    assert bytes(usual.last_batch("plain").buffer)[16:] == bytes(sent)[16:]
 
 
 @pytest.mark.kafka
 def test_the_classes_are_those_of_apache_kafka(kafka_libs):
     known = {name for jar in kafka_libs.glob("kafka*.jar") for name in zipfile.ZipFile(jar).namelist()}
-    assert {f"{check.kafka_class.replace('.', '/')}.class" for check in PRODUCE_CHECKS} <= known
+    named = {f"{one.kafka_class.replace('.', '/')}.class" for one in (*PRODUCE_CHECKS, *PRODUCE_CHANGES)}
+    assert named <= known
 
 
-def test_the_table_has_a_line_for_each_check():
+def test_a_table_has_a_line_for_each_check():
     lines = check_table()
     assert len(lines) == len(PRODUCE_CHECKS) + 1
     assert lines[0].split()[:3] == ["done", "for", "check"]
-    assert any("ProducerAppendInfo" in line and NOT_YET in line for line in lines)
+    assert any("ProducerAppendInfo" in line and line.endswith(ALWAYS) for line in lines)
+    assert check_table(PRODUCE_CHANGES, "change")[0].split()[:3] == ["done", "for", "change"]
 
 
 def test_kfast_looks_at_no_record_of_a_usual_topic_and_apache_kafka_at_each():
     assert checks_of_records("kfast") == []
-    assert len(checks_of_records("kafka")) == 4
+    assert len(checks_of_records("kafka")) == 5

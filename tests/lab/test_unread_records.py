@@ -5,12 +5,13 @@ from kfast.lab.unread_records import header_is_all_it_checks, noise_batch, what_
 from kfast.record.batch import RecordBatch
 
 
-def test_noise_is_taken_where_its_checksum_is_right_but_for_a_compacted_topic():
+def test_noise_is_taken_where_its_checksum_is_right_unless_records_are_looked_at():
     answers = what_kfast_says_to_noise()
     assert header_is_all_it_checks(answers)
     assert "CRC" in answers["noise with the checksum of records"]
     assert answers["noise with its own checksum"] == "taken"
     assert answers["the same, to a compacted topic"].startswith("refused: ")
+    assert answers["the same, with kfast.validate.records"].startswith("refused: ")
 
 
 def test_a_broker_that_looked_at_records_would_be_noticed():
