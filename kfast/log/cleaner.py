@@ -81,9 +81,10 @@ class Cleaner:
         transactions.add(what.log.aborted_between(what.first_dirty_offset, what.first_uncleanable_offset))
         for batch in self._dirty_batches(what):
             if not transactions.is_void(batch) and not batch.is_control:
-                if not offset_map.has_room_for(batch.count):
+                records = list(batch.records())
+                if not offset_map.has_room_for(len(records)):
                     return offset_map
-                for record in batch.records():
+                for record in records:
                     if record.key is not None and record.offset >= what.first_dirty_offset:
                         offset_map.put(record.key, record.offset)
             offset_map.latest_offset = batch.last_offset

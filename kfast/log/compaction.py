@@ -19,6 +19,7 @@ from kfast.log.transaction_index import AbortedTransaction
 from kfast.record.batch import RecordBatch
 from kfast.record.builder import RecordBatchBuilder, build_empty_batch
 from kfast.record.control_records import ControlRecordType, read_control_type
+from kfast.record.layout import MAGIC
 from kfast.record.record import Record
 
 ENTRY_BYTES: Final = 160
@@ -150,7 +151,7 @@ class RecordFilter:
             return build_empty_batch(batch) if self._stays_empty(batch) else None
         has_tombstone = any(record.value is None for record in kept)
         sets_horizon = horizon_ms is None and (has_tombstone or (is_void and batch.is_control))
-        if len(kept) == len(records) and not sets_horizon:
+        if len(kept) == len(records) and not sets_horizon and batch.magic >= MAGIC:
             return batch.buffer
         if sets_horizon:
             horizon_ms = self._now_ms + self._delete_retention_ms
@@ -180,9 +181,13 @@ class RecordFilter:
 
 
 def rebuild(batch: RecordBatch, records: list[Record], delete_horizon_ms: int | None) -> bytearray:
-    """The same batch with `records` alone: its offsets, sequence numbers, codec and kind of timestamps stay."""
+    """The same batch with `records` alone: its offsets, sequence numbers, codec and kind of timestamps stay.
+
+    Messages of old versions become a batch of the one that is written, from the first to the last of them.
+    """
+    is_legacy = batch.magic < MAGIC
     builder = RecordBatchBuilder(
-        batch.base_offset,
+        records[0].offset if is_legacy else batch.base_offset,
         batch.compression,
         batch.timestamp_type,
         batch.producer_id,
@@ -195,4 +200,4 @@ def rebuild(batch: RecordBatch, records: list[Record], delete_horizon_ms: int | 
     )
     for record in records:
         builder.append(record.key, record.value, record.timestamp_ms, record.headers, record.offset)
-    return builder.build(batch.last_offset)
+    return builder.build(None if is_legacy else batch.last_offset)

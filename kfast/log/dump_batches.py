@@ -2,9 +2,11 @@
 
     {"type": "batch", "file", "base_offset", "last_offset", "count", ..., "is_valid"}
     {"type": "record", "offset", "timestamp_ms", "key", "value", "headers", and "content" where a decoder reads it}
+                       and of messages of versions 0 and 1, which have a checksum each: "crc", "is_valid"
     {"type": "batch_header", "file", "position", "size_bytes", "base_offset", "last_offset", "max_timestamp_ms"}
 
-The last is what `dump_headers` yields, which reads headers alone and so misses what only a checksum finds.
+The last is what `dump_headers` yields, which reads headers alone and so misses what only a checksum finds. A message of
+version 0 or 1 is a batch; "count" is None where those in a compressed one cannot be read.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.record.batch import RecordBatch
 from kfast.record.control_records import ControlRecordType, read_control_type
+from kfast.record.legacy_batch import LegacyRecord, LegacyRecordBatch
 from kfast.record.record import Record
 
 
@@ -115,6 +118,8 @@ def _dump_records(path: Path, position: int, batch: RecordBatch, decoder: Decode
     try:
         for record in batch.records():
             entry = _record_entry(record)
+            if isinstance(record, LegacyRecord):
+                entry |= {"crc": record.crc, "is_valid": record.is_valid}
             reason = None
             try:
                 content = content_of(record, batch.is_control, decoder)
@@ -129,12 +134,16 @@ def _dump_records(path: Path, position: int, batch: RecordBatch, decoder: Decode
 
 
 def _batch_entry(path: Path, position: int, batch: RecordBatch, is_valid: bool) -> Entry:
+    base_offset: int = batch.base_offset
+    count: int | None = batch.count
+    if isinstance(batch, LegacyRecordBatch) and batch.is_compressed:
+        base_offset, count = _unpacked(batch)
     return {
         "type": "batch",
         "file": str(path),
-        "base_offset": batch.base_offset,
+        "base_offset": base_offset,
         "last_offset": batch.last_offset,
-        "count": batch.count,
+        "count": count,
         "base_sequence": batch.base_sequence,
         "last_sequence": batch.last_sequence,
         "producer_id": batch.producer_id,
@@ -144,7 +153,7 @@ def _batch_entry(path: Path, position: int, batch: RecordBatch, is_valid: bool) 
         "is_control": batch.is_control,
         "delete_horizon_ms": batch.delete_horizon_ms,
         "position": position,
-        "timestamp_type": batch.timestamp_type.text,
+        "timestamp_type": batch.timestamp_type.text if batch.magic else "NoTimestampType",
         "max_timestamp_ms": batch.max_timestamp_ms,
         "size_bytes": batch.size_bytes,
         "magic": batch.magic,
@@ -152,6 +161,15 @@ def _batch_entry(path: Path, position: int, batch: RecordBatch, is_valid: bool) 
         "crc": batch.crc,
         "is_valid": is_valid,
     }
+
+
+def _unpacked(batch: RecordBatch) -> tuple[int, int | None]:
+    """Base offset and count of a compressed message of an old version."""
+    try:
+        offsets = [record.offset for record in batch.records()]
+    except KfastError:
+        return batch.base_offset, None
+    return offsets[0], len(offsets)
 
 
 def _record_entry(record: Record) -> Entry:

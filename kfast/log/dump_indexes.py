@@ -21,9 +21,9 @@ from kfast.log.index import size_without_zeros
 from kfast.log.names import LOG_SUFFIX, file_path
 from kfast.log.results import BatchPosition
 from kfast.log.transaction_index import AbortedTransaction
-from kfast.record.batch import RecordBatch
 from kfast.record.control_records import ControlRecordType, read_control_type
 from kfast.record.layout import NO_TIMESTAMP
+from kfast.record.legacy_batch import read_batch
 
 
 def dump_offset_index(path: Path, base_offset: int) -> Iterator[Entry]:
@@ -99,7 +99,7 @@ class _Log:
         place = self._ending_at(entry.last_offset)
         if place is None:
             return False
-        batch = RecordBatch(self.records.read(place.position, place.size_bytes))
+        batch = read_batch(self.records.read(place.position, place.size_bytes))
         try:
             types = [read_control_type(record.key or b"") for record in batch.records()] if batch.is_control else []
         except KfastError:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kfast.log.dump_entries import Entry
+from kfast.record.layout import MAGIC
 
 _SHOWN_ELSEWHERE: Final = ("type", "file")
 
@@ -21,10 +22,12 @@ def _batch_line(entry: Entry) -> str:
     flags = "".join(f" {name.removeprefix('is_')}" for name in ("is_transactional", "is_control") if entry[name])
     producer = f" producer {entry['producer_id']}" if entry["producer_id"] >= 0 else ""
     verdict = "" if entry["is_valid"] else "  INVALID"
+    count = "?" if entry["count"] is None else entry["count"]
+    magic = "" if entry["magic"] == MAGIC else f" magic {entry['magic']}"
     return (
-        f"batch  {entry['base_offset']}..{entry['last_offset']}  {entry['count']} records  "
+        f"batch  {entry['base_offset']}..{entry['last_offset']}  {count} records  "
         f"position {entry['position']}  {entry['size_bytes']} bytes  {entry['compression']}  "
-        f"{entry['timestamp_type']} {entry['max_timestamp_ms']}{producer}{flags}{verdict}"
+        f"{entry['timestamp_type']} {entry['max_timestamp_ms']}{producer}{flags}{magic}{verdict}"
     )
 
 
@@ -35,7 +38,8 @@ def _record_line(entry: Entry) -> str:
         return f"  record  {entry['offset']}  {entry['timestamp_ms']}  {_fields(content)}"
     key, value = (_bytes(entry[name]) for name in ("key", "value"))
     headers = "".join(f"  {name}={_bytes(data)}" for name, data in entry["headers"])
-    return f"  record  {entry['offset']}  {entry['timestamp_ms']}  {key}  {value}{headers}"
+    verdict = "" if entry.get("is_valid", True) else "  INVALID"
+    return f"  record  {entry['offset']}  {entry['timestamp_ms']}  {key}  {value}{headers}{verdict}"
 
 
 def _error_line(entry: Entry) -> str:

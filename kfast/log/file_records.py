@@ -1,5 +1,7 @@
 """The .log file of a segment: batches one after the other, written at the end, found and never copied when read.
 
+They are of version 2, or messages of the versions before it, which lie in old segments and are batches to all readers.
+
 Writes are positional: sendfile from a descriptor opened with O_APPEND is EINVAL, and a failed write leaves nothing that
 the next one does not cover. Searching reads headers only, in blocks of a few KiB; a batch's records are read by
 `batches` alone, for recovery, compaction and dumps.
@@ -11,7 +13,6 @@ import os
 import struct
 from collections.abc import Iterator
 from typing import Final
-from zlib import crc32
 
 from kfast.errors import CorruptRecordError
 from kfast.file_slice import FileSlice
@@ -24,9 +25,11 @@ from kfast.record.layout import (
     LAST_OFFSET_DELTA_POSITION,
     LENGTH_POSITION,
     LOG_OVERHEAD,
+    MAGIC,
     MAGIC_POSITION,
     MAX_TIMESTAMP_POSITION,
 )
+from kfast.record.legacy_batch import BATCH_TYPES, MIN_ENTRY_SIZE, legacy_timestamp, read_batch
 
 BLOCK_SIZE: Final = 4096
 """Bytes read at a time when searching: the usual distance of two index entries."""
@@ -42,18 +45,24 @@ touched for long, which are slow at first: batches of 10 MB took 0.8-1.9 s of sy
 in calls of this size (Linux 6.18, ext4).
 """
 
-# base offset, length, last offset delta, max timestamp: what a search needs of a header.
-_HEADER: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi8xq")
+# base offset, length, magic, last offset delta, max timestamp: what a search needs of a header.
+_HEADER: Final = struct.Struct(
+    f">qi{MAGIC_POSITION - LOG_OVERHEAD}xb{LAST_OFFSET_DELTA_POSITION - MAGIC_POSITION - 1}xi8xq"
+)
 assert (BASE_OFFSET_POSITION, LENGTH_POSITION, _HEADER.size) == (0, 8, MAX_TIMESTAMP_POSITION + 8)
 
-# The same without the timestamp, which finding an offset does not need.
-_PLACE: Final = struct.Struct(f">qi{LAST_OFFSET_DELTA_POSITION - LOG_OVERHEAD}xi")
+_FILLER: Final = b"\0"
+"""Makes a header's size of what lies at the end of a file, where a message may be smaller than one."""
+
+# Of batches and messages alike: offset, length.
+_ENTRY: Final = struct.Struct(">qi")
+
+# Where a batch ends: magic, last offset delta.
+_END: Final = struct.Struct(f">{MAGIC_POSITION}xb{LAST_OFFSET_DELTA_POSITION - MAGIC_POSITION - 1}xi")
 
 _unpack_header = _HEADER.unpack_from
-_unpack_place = _PLACE.unpack_from
-
-# Of a message of version 0 or 1: size, checksum, magic.
-_OLD_HEAD: Final = struct.Struct(">8xiIb")
+_unpack_entry = _ENTRY.unpack_from
+_unpack_end = _END.unpack_from
 
 
 class FileRecords:
@@ -93,39 +102,36 @@ class FileRecords:
         batch at `position` does not end at `indexed_offset`, as the index entry that led here says.
         """
         file = self._file_pool.open(self.path)
-        while position + HEADER_SIZE <= end:
+        while position + MIN_ENTRY_SIZE <= end:
             block = os.pread(file.fd, BLOCK_SIZE, position)
+            if len(block) < HEADER_SIZE:
+                block = block.ljust(HEADER_SIZE, _FILLER)
             if indexed_offset is not None:
                 if not _ends_at(block, indexed_offset):
                     raise CorruptRecordError(f"{self.path}: no batch at position {position} ends at {indexed_offset}")
                 indexed_offset = None
-            last_start = min(len(block), end - position) - HEADER_SIZE
-            start = 0
-            while start <= last_start:
-                base_offset, length, last_offset_delta = _unpack_place(block, start)
-                if base_offset + last_offset_delta >= offset:
-                    return position + start, length + LOG_OVERHEAD
-                if length < HEADER_SIZE - LOG_OVERHEAD:
+            last_start = len(block) - HEADER_SIZE if position + len(block) <= end else end - position - HEADER_SIZE
+            start = size = 0
+            while start <= last_start or not start:
+                entry_offset, length = _unpack_entry(block, start)
+                if entry_offset >= offset:
+                    if entry_offset > offset and start and _last_offset(block, start - size) >= offset:
+                        return position + start - size, size
+                    size = length + LOG_OVERHEAD
+                    return (position + start, size) if position + start + size <= end else None
+                size = length + LOG_OVERHEAD
+                if size < MIN_ENTRY_SIZE:
                     raise CorruptRecordError(f"{self.path}: batch at position {position + start} says {length} bytes")
-                start += length + LOG_OVERHEAD
-            if start == 0:
-                return None
+                start += size
             position += start
+            magic, last_offset_delta = _unpack_end(block, start - size)
+            if entry_offset + last_offset_delta >= offset and magic >= MAGIC:
+                return (position - size, size) if position <= end else None
         return None
 
     def holds_entry(self, offset: int, position: int) -> bool:
         """Whether a batch at `position` ends at `offset`, as an index entry says."""
         return _ends_at(self.read(position, HEADER_SIZE), offset)
-
-    def holds_old_message(self, position: int) -> bool:
-        """Whether an undamaged message of version 0 or 1 lies at `position`, by its own CRC-32."""
-        head = self.read(position, _OLD_HEAD.size)
-        if len(head) < _OLD_HEAD.size:
-            return False
-        size, crc, magic = _OLD_HEAD.unpack(head)
-        if magic not in (0, 1) or not 0 < size <= self.size_bytes - position - LOG_OVERHEAD:
-            return False
-        return bool(crc32(self.read(position + MAGIC_POSITION, size - MAGIC_POSITION + LOG_OVERHEAD)) == crc)
 
     def headers(self, position: int = 0, end: int | None = None) -> Iterator[BatchPosition]:
         """Yield the place, offsets and largest timestamp of each whole batch from `position` on, reading headers only.
@@ -134,22 +140,21 @@ class FileRecords:
         """
         end = self.size_bytes if end is None else end
         file = self._file_pool.open(self.path)
-        while position + HEADER_SIZE <= end:
-            block = os.pread(file.fd, BLOCK_SIZE, position)
-            start = 0
-            while start + HEADER_SIZE <= len(block):
-                base_offset, length, last_offset_delta, max_timestamp_ms = _unpack_header(block, start)
+        while position + MIN_ENTRY_SIZE <= end:
+            block = os.pread(file.fd, BLOCK_SIZE, position).ljust(HEADER_SIZE, _FILLER)
+            start, last_start = 0, len(block) - HEADER_SIZE
+            while start <= last_start:
+                base_offset, length, magic, last_offset_delta, max_timestamp_ms = _unpack_header(block, start)
                 size = length + LOG_OVERHEAD
-                if size < HEADER_SIZE:
-                    raise CorruptRecordError(f"{self.path}: batch at position {position + start} says {length} bytes")
-                if position + start + size > end:
+                place = position + start
+                if magic < MAGIC:
+                    last_offset_delta, max_timestamp_ms = 0, legacy_timestamp(magic, block, start)
+                if size < MIN_ENTRY_SIZE:
+                    raise CorruptRecordError(f"{self.path}: batch at position {place} says {length} bytes")
+                if place + size > end:
                     return
-                yield BatchPosition(
-                    position + start, size, base_offset, base_offset + last_offset_delta, max_timestamp_ms
-                )
+                yield BatchPosition(place, size, base_offset, base_offset + last_offset_delta, max_timestamp_ms)
                 start += size
-            if start == 0:
-                return
             position += start
 
     def batches(self, position: int = 0, end: int | None = None) -> Iterator[tuple[int, RecordBatch]]:
@@ -159,21 +164,21 @@ class FileRecords:
         bytes read for it, so it may be kept.
         """
         end = self.size_bytes if end is None else end
-        while position + HEADER_SIZE <= end:
+        while position + MIN_ENTRY_SIZE <= end:
             block = self.read(position, min(SCAN_SIZE, end - position))
-            start = 0
-            while start + HEADER_SIZE <= len(block):
-                batch = RecordBatch(block, start)
-                if start + batch.size_bytes > len(block):
+            start, size_read = 0, len(block)
+            while start + HEADER_SIZE <= size_read:
+                batch = BATCH_TYPES[block[start + MAGIC_POSITION]](block, start)
+                size = batch.size_bytes
+                if start + size > size_read:
                     break
                 yield position + start, batch
-                start += batch.size_bytes
+                start += size
             if start == 0:
-                if position + batch.size_bytes > end:
+                start = _unpack_entry(block)[1] + LOG_OVERHEAD
+                if position + start > end:
                     return
-                block = self.read(position, batch.size_bytes)
-                yield position, RecordBatch(block)
-                start = batch.size_bytes
+                yield position, read_batch(self.read(position, max(start, MIN_ENTRY_SIZE)))
             position += start
 
     def truncate_to(self, size_bytes: int) -> None:
@@ -208,7 +213,10 @@ class FileRecords:
 
 
 def _ends_at(block: bytes, offset: int) -> bool:
-    if len(block) < HEADER_SIZE:
-        return False
-    base_offset, _, last_offset_delta = _unpack_place(block)
-    return bool(base_offset + last_offset_delta == offset)
+    return len(block) >= MIN_ENTRY_SIZE and _last_offset(block.ljust(HEADER_SIZE, _FILLER), 0) == offset
+
+
+def _last_offset(block: bytes, start: int) -> int:
+    """Of the batch at `start`, all of whose header is there; a message of an old version has but one offset."""
+    base_offset, _, magic, last_offset_delta, _ = _unpack_header(block, start)
+    return int(base_offset if magic < MAGIC else base_offset + last_offset_delta)

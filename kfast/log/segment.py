@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from kfast.errors import CorruptRecordError, UnsupportedVersionError
+from kfast.errors import CorruptRecordError
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
@@ -287,8 +287,7 @@ class LogSegment:
         """Check each batch's size and CRC from `from_position` on, index it anew, cut at the first bad byte.
 
         What lies before `from_position` is believed, indexes included; `producers` and `leader_epochs` are as they were
-        there, and follow. Returns why the file was cut, or None. Raises UnsupportedVersionError for messages of old
-        versions, which are no damage; nothing is cut then.
+        there, and follow. Returns why the file was cut, or None.
         """
         self._start_indexes(from_position)
         end, reason = from_position, None
@@ -305,10 +304,6 @@ class LogSegment:
         except CorruptRecordError as error:
             reason = str(error)
         if end < self.size_bytes:
-            if self.records.holds_old_message(end):
-                raise UnsupportedVersionError(
-                    f"{self.records.path}: at position {end} begins a message of an old version"
-                )
             reason = reason or f"the batch is cut off after {self.size_bytes - end} bytes"
             self.records.truncate_to(end)
         self.finish()

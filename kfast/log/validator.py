@@ -20,7 +20,7 @@ from kfast.log.config import LogConfig
 from kfast.log.record_validator import correct_max_timestamp, pack_anew, validate_records
 from kfast.record.batch import RecordBatch, set_max_timestamp, stamp
 from kfast.record.batches import iter_batches
-from kfast.record.layout import HEADER_SIZE, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
+from kfast.record.layout import HEADER_SIZE, MAGIC, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType
 
 Validated: TypeAlias = tuple[bytearray | memoryview, list[RecordBatch], int]
 """Batches that may be appended: the buffer in which they lie one after the other, which is the caller's or a new one,
@@ -135,7 +135,10 @@ def _validate_batch(batch: RecordBatch, config: LogConfig) -> None:
         raise RecordTooLargeError(
             f"a batch of {batch.size_bytes} bytes; this topic takes {config.max_message_bytes} (max.message.bytes)"
         )
-    batch.ensure_valid()
+    if batch.magic != MAGIC:
+        error = InvalidRecordError if batch.magic in (0, 1) else CorruptRecordError
+        raise error(f"a batch of magic {batch.magic}; only {MAGIC} is written")
+    batch.ensure_undamaged()
     if batch.count <= 0 or batch.count != batch.last_offset_delta + 1:
         raise InvalidRecordError(
             f"a batch of {batch.count} records whose last has offset delta {batch.last_offset_delta}"

@@ -12,7 +12,8 @@ from typing import Final
 
 from kfast.errors import CorruptRecordError
 from kfast.record.batch import RecordBatch
-from kfast.record.layout import HEADER_SIZE, LENGTH_POSITION, LOG_OVERHEAD
+from kfast.record.layout import LENGTH_POSITION, LOG_OVERHEAD
+from kfast.record.legacy_batch import MIN_ENTRY_SIZE, read_batch
 from kfast.varint import Buffer
 
 _LENGTH: Final = struct.Struct(">i")
@@ -32,13 +33,13 @@ class ValidPrefix:
 
 
 def iter_batches(buffer: Buffer, position: int = 0) -> Iterator[RecordBatch]:
-    """Yield the batches from `position` on, up to an incomplete one. Their CRCs are not checked.
+    """Yield the batches from `position` on, of whichever version, up to an incomplete one. CRCs are not checked.
 
     Raises CorruptRecordError at a size smaller than a header, after which nothing can be found.
     """
     end = len(buffer)
     while (size := _whole_batch_size(buffer, position, end)) is not None:
-        yield RecordBatch(buffer, position)
+        yield read_batch(buffer, position)
         position += size
 
 
@@ -64,6 +65,6 @@ def _whole_batch_size(buffer: Buffer, position: int, end: int) -> int | None:
     if end - position < LOG_OVERHEAD:
         return None
     size: int = _LENGTH.unpack_from(buffer, position + LENGTH_POSITION)[0] + LOG_OVERHEAD
-    if size < HEADER_SIZE:
-        raise CorruptRecordError(f"batch at position {position} says {size} bytes; its header alone is {HEADER_SIZE}")
+    if size < MIN_ENTRY_SIZE:
+        raise CorruptRecordError(f"batch at position {position} says {size} bytes; the smallest is {MIN_ENTRY_SIZE}")
     return size if position + size <= end else None

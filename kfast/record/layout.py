@@ -60,7 +60,7 @@ LOG_OVERHEAD: Final = LEADER_EPOCH_POSITION
 assert (HEADER_SIZE, LOG_OVERHEAD, CRC_POSITION, ATTRIBUTES_POSITION) == (61, 12, 17, 21)
 
 MAGIC: Final = 2
-"""The only batch version kfast reads and writes; 0 and 1 went with Kafka 4.0 (KIP-724)."""
+"""The only version that is written, since Kafka 4.0 (KIP-724). 0 and 1 are read: see legacy_batch.py."""
 
 COMPRESSION_MASK: Final = 0x07
 TIMESTAMP_TYPE_MASK: Final = 0x08

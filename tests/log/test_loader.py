@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
-from kfast.errors import UnsupportedVersionError
 from kfast.log.log import Log
 from kfast.log.names import OFFSET_INDEX_SUFFIX, SNAPSHOT_SUFFIX, file_path
 from kfast.record.batch import RecordBatch
@@ -218,25 +215,6 @@ def test_an_incomplete_swap_is_undone(open_log: Any, make_batch: Any) -> None:
 def test_a_directory_that_is_missing_is_made(tmp_path: Path) -> None:
     log = Log.open(tmp_path / "new" / "orders-0", log_start_offset=5)
     assert (log.log_start_offset, log.log_end_offset, log.size_bytes) == (5, 5, 0)
-
-
-def old_message(offset: int) -> bytes:
-    """One of version 1, as Kafka wrote them before 0.11."""
-    content = struct.pack(">bbqi3si5s", 1, 0, 1_500_000_000_000, 3, b"key", 5, b"value")
-    return struct.pack(">qiI", offset, 4 + len(content), crc32(content)) + content
-
-
-def test_messages_of_old_versions_are_no_damage(open_log: Any, make_batch: Any) -> None:
-    """Kafka reads them still; to take them for a torn tail would be to drop them."""
-    log = open_log()
-    log.append(make_batch(3))
-    log.close()
-    path = Path(log.segments[0].records.path)
-    whole = path.read_bytes() + old_message(3) * 2
-    path.write_bytes(whole)
-    with pytest.raises(UnsupportedVersionError, match=r"0\.log: at position \d+ begins a message of an old version"):
-        open_log()
-    assert path.read_bytes() == whole
 
 
 def test_a_magic_that_is_too_high_is_passed_over_as_kafka_does(open_log: Any, make_batch: Any) -> None:

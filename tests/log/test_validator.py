@@ -49,8 +49,16 @@ def test_damage_is_found(make_batch: Any) -> None:
         batch[position] ^= 0x40
         with pytest.raises(CorruptRecordError, match="CRC"):
             validate_headers(batch, LogConfig())
-    with pytest.raises(CorruptRecordError, match="magic 1"):
-        validate_headers(changed(make_batch(1), MAGIC_POSITION, ">b", 1), LogConfig())
+    for magic in (-1, 3):
+        with pytest.raises(CorruptRecordError, match=f"magic {magic}"):
+            validate_headers(changed(make_batch(1), MAGIC_POSITION, ">b", magic), LogConfig())
+
+
+def test_versions_that_are_read_only_are_not_written(make_batch: Any) -> None:
+    """INVALID_RECORD, as Kafka answers to Produce from version 3 on."""
+    for magic in (0, 1):
+        with pytest.raises(InvalidRecordError, match=f"magic {magic}"):
+            validate_headers(changed(make_batch(1), MAGIC_POSITION, ">b", magic), LogConfig())
 
 
 def test_a_batch_must_hold_what_its_header_counts(make_batch: Any) -> None:
