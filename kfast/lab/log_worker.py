@@ -18,6 +18,7 @@ from kfast.clock import SystemClock
 from kfast.file_slice import OpenFile
 from kfast.lab.io_work import Moved, counted, make_batch
 from kfast.lab.io_worker import IoWorker
+from kfast.lab.memory import touch_memory
 from kfast.lab.residency import make_warm
 from kfast.log.cleanable import cleanable
 from kfast.log.cleaner import Cleaner
@@ -29,6 +30,7 @@ from kfast.record.builder import RecordBatchBuilder
 from kfast.record.checksum import crc32c
 from kfast.record.layout import ATTRIBUTES_POSITION, CRC_POSITION, PRODUCER_ID_POSITION
 
+WRITING = ("log", "bare", "compact")
 RECORD_SIZE = 1 << 10
 ONE_SEGMENT = LogConfig(segment_bytes=(1 << 31) - 1, max_message_bytes=2 << 20)
 COMPACTED = LogConfig(cleanup_policy=frozenset({"compact"}), segment_bytes=32 << 20, retention_ms=-1)
@@ -50,6 +52,12 @@ class LogWorker(IoWorker):
             "scan": self._scan,
             "compact": self._compact,
         }
+
+    def answer(self, request: str, arguments: Json) -> Json:
+        """Before new files are written, the memory for them is touched: a block of many arms is too long for once."""
+        if request in WRITING:
+            touch_memory(arguments["size"])
+        return super().answer(request, arguments)
 
     def _look_up(self, block_size: int, size: int, count: int, seed: int) -> Json:
         """`Log.read` of offsets drawn anew in each run: a place is found, and no record is read."""
