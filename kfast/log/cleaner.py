@@ -58,6 +58,7 @@ class Cleaner:
         log = what.log
         offset_map = self._build_map(what)
         end_offset = offset_map.latest_offset + 1
+        log.flush(what.first_uncleanable_offset)  # or a loss of power takes what superseded a record that was flushed
         segments = [segment for segment in what.segments if segment.base_offset < end_offset]
         transactions = CleanedTransactions()
         bytes_after = 0

@@ -14,16 +14,21 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import fsync_directory
 from kfast.log.flush_stats import FlushStats
 from kfast.log.leader_epochs import LeaderEpochs
+from kfast.log.producer_snapshot import ProducerSnapshots
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
 
 logger = logging.getLogger(__name__)
+
+Aid: TypeAlias = LeaderEpochs | ProducerSnapshots
+"""What is known of records, so that they need not be read again."""
 
 
 class Flusher:
@@ -57,7 +62,7 @@ class Flusher:
         """Set the recovery point without a flush: what lay before or after it is gone."""
         self._flushed = flushed
 
-    def flush(self, segments: LogSegments, end: LogOffsetMetadata, leader_epochs: LeaderEpochs) -> None:
+    def flush(self, segments: LogSegments, end: LogOffsetMetadata, aids: Iterable[Aid]) -> None:
         """Return when all before `end` is on the disk. Raises KafkaStorageError, and from then on again and again."""
         with self._flush_lock:
             if end[0] <= self._flushed[0]:
@@ -72,7 +77,7 @@ class Flusher:
                     f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
                 )
                 raise self._failure from error
-            self._flush_epochs(leader_epochs)
+            self._flush_aids(aids)
             if self._flushed[0] < end[0]:  # unless retention was faster
                 self._flushed = end
 
@@ -94,12 +99,13 @@ class Flusher:
                 fsync_directory(os.path.dirname(self._directory))  # which holds the name of a new partition
             self._named_segments = segments
 
-    def _flush_epochs(self, leader_epochs: LeaderEpochs) -> None:
+    def _flush_aids(self, aids: Iterable[Aid]) -> None:
         """Records are safe without them; a clean stop insists on them."""
-        try:
-            leader_epochs.flush()
-        except OSError as error:
-            logger.warning("%s: leader epochs: %s", self._directory, error)
+        for aid in aids:
+            try:
+                aid.flush()
+            except OSError as error:
+                logger.warning("%s: %r: %s", self._directory, aid, error)
 
     def schedule(self, flush: Callable[[], object], delay_ms: int) -> None:
         """Call `flush` after `delay_ms`, unless a call is waiting already. Without a scheduler nothing happens."""

@@ -2,8 +2,10 @@
 
     leader-epoch-checkpoint      0, count, then lines of epoch and the offset it begins at, both rising
 
-Clients compare it with what they have read, to find out whether the log was cut meanwhile (KIP-320). The file is made
-with the first epoch, and can be made anew from the batches, which say their epoch.
+Clients compare it with what they have read, to find out whether the log was cut meanwhile (KIP-320). The file follows
+when records are flushed: until then the batches, which say their epoch, are checked after a crash, and a file that says
+too much is cut to the log. So what was flushed is never replaced by what a loss of power may take, and appending waits
+for no fsync.
 Source: Kafka's LeaderEpochFileCache and LeaderEpochCheckpointFile.
 """
 
@@ -13,10 +15,11 @@ import logging
 import os
 from bisect import bisect_right
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from kfast.errors import LogDirectoryError
-from kfast.log.checkpoints import fsync_file
+from kfast.log.checkpoints import write_atomically
 from kfast.log.names import LEADER_EPOCH_CHECKPOINT
 
 logger = logging.getLogger(__name__)
@@ -36,12 +39,12 @@ class EpochEntry(NamedTuple):
 class LeaderEpochs:
     """The epochs of one log. Guarded by the log's lock; look-ups need none."""
 
-    __slots__ = ("_directory", "_is_flushed", "_is_written", "entries", "latest")
+    __slots__ = ("_directory", "_is_flushed", "entries", "latest")
 
     def __init__(self, directory: str) -> None:
         """Read the file, if there is one; one that cannot be read is left out, with a warning."""
         self._directory = directory
-        self._is_written = self._is_flushed = True
+        self._is_flushed = True
         self.entries: tuple[EpochEntry, ...] = ()
         self.latest = NO_EPOCH
         try:
@@ -92,33 +95,22 @@ class LeaderEpochs:
 
     def flush(self) -> None:
         """Return when the file is on the disk, if anything has changed since the last time. Raises OSError."""
-        if not self._is_written:
-            self._write()
         if not self._is_flushed:
-            self._is_flushed = True  # first: it may change meanwhile
+            self._is_flushed = True  # first: they may change meanwhile
             try:
-                fsync_file(self._path)
+                self._write()
             except OSError:
                 self._is_flushed = False
                 raise
 
     def _replace(self, entries: list[EpochEntry]) -> None:
-        """Where the file cannot be written now, `flush` tries again: a full disk must not hold up retention."""
         self._publish(tuple(entries))
-        self._is_written = False
-        try:
-            self._write()
-        except OSError as error:
-            logger.warning("%s: %s", self._path, error)
+        self._is_flushed = False
 
     def _write(self) -> None:
         entries = self.entries
         lines = [_VERSION, str(len(entries)), *(f"{epoch} {start_offset}" for epoch, start_offset in entries)]
-        temporary = self._path + ".tmp"
-        with open(temporary, "w") as file:
-            file.write("\n".join(lines) + "\n")
-        os.replace(temporary, self._path)
-        self._is_written, self._is_flushed = True, False
+        write_atomically(Path(self._path), "\n".join(lines) + "\n")
 
     def _publish(self, entries: tuple[EpochEntry, ...]) -> None:
         self.entries = entries

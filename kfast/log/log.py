@@ -224,7 +224,7 @@ class Log(LogReader):
         end, segments = self._local.end, self._local.segments
         if up_to is not None and up_to < end[0]:
             end = (up_to, segments.all[segments.floor(up_to)], 0)
-        self._flusher.flush(segments, end, self.leader_epochs)
+        self._flusher.flush(segments, end, (self._local.snapshots, self.leader_epochs))
 
     def _set_recovery_point(self, offset: int) -> None:
         """Take it that records below `offset` are on the disk."""

@@ -24,50 +24,55 @@ from kfast.log.names import (
 )
 
 PASSING_SUFFIXES: Final = (DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX)
+_NO_SEGMENT: Final = 2**63 - 1
 
 
 def tidy_up(directory: str, file_pool: FilePool) -> list[str]:
     """Remove or finish what a crash has left of passing files; return the names of the files that are there then."""
     names = os.listdir(directory)
     if any(name.endswith(PASSING_SUFFIXES) for name in names):
-        _finish_swaps(directory, file_pool, _remove_temporary_files(directory))
+        _remove_incomplete(directory, names)
+        _finish_swaps(directory, file_pool)
         names = os.listdir(directory)
     return names
 
 
-def _remove_temporary_files(directory: str) -> int | None:
-    """Remove files of deleted segments and unfinished compactions; return the lowest base offset of the latter."""
-    cleaned = []
-    for name in os.listdir(directory):
-        if name.endswith((DELETED_SUFFIX, CLEANED_SUFFIX)):
-            os.unlink(os.path.join(directory, name))
-            parsed = parse_file_name(name.removesuffix(CLEANED_SUFFIX))
-            if parsed is not None:
-                cleaned.append(parsed[0])
-    return min(cleaned, default=None)
-
-
-def _finish_swaps(directory: str, file_pool: FilePool, lowest_cleaned: int | None) -> None:
-    """Put finished .swap files into the place of the segments they were made from.
+def _remove_incomplete(directory: str, names: list[str]) -> None:
+    """Remove files of deleted segments and unfinished compactions.
 
     Files are renamed to .swap from the last to the first: where a .cleaned file was left, the .swap files from its base
-    offset on are incomplete, and their originals are still there.
+    offset on are incomplete, and their originals are still there. The .cleaned ones go last, so that after another
+    crash they still say so.
     """
-    for name in sorted(os.listdir(directory)):
-        parsed = parse_file_name(name.removesuffix(SWAP_SUFFIX)) if name.endswith(SWAP_SUFFIX) else None
-        if parsed is None:
-            continue
+    cleaned = [name for name in names if name.endswith(CLEANED_SUFFIX)]
+    lowest = min((_base_offset(name, CLEANED_SUFFIX) for name in cleaned), default=_NO_SEGMENT)
+    deleted = [name for name in names if name.endswith(DELETED_SUFFIX)]
+    swaps = [name for name in names if name.endswith(SWAP_SUFFIX)]
+    incomplete = [name for name in swaps if lowest <= _base_offset(name, SWAP_SUFFIX) < _NO_SEGMENT]
+    for name in deleted + incomplete + cleaned:
+        os.unlink(os.path.join(directory, name))
+
+
+def _base_offset(name: str, passing_suffix: str) -> int:
+    """Of a segment's file with this passing suffix; of any other one that none has."""
+    parsed = parse_file_name(name.removesuffix(passing_suffix))
+    return parsed[0] if parsed else _NO_SEGMENT
+
+
+def _finish_swaps(directory: str, file_pool: FilePool) -> None:
+    """Put finished .swap files into the place of the segments they were made from.
+
+    Logs first: once they have their names, those of the other files are not taken for originals after another crash.
+    """
+    names = [name for name in os.listdir(directory) if name.endswith(SWAP_SUFFIX)]
+    names.sort(key=lambda name: not name.endswith(LOG_SUFFIX + SWAP_SUFFIX))
+    for name in names:
         path = os.path.join(directory, name)
-        base_offset, suffix = parsed
-        if lowest_cleaned is not None and base_offset >= lowest_cleaned:
-            os.unlink(path)
-        elif suffix == LOG_SUFFIX:
+        if name.endswith(LOG_SUFFIX + SWAP_SUFFIX):
+            base_offset = _base_offset(name, SWAP_SUFFIX)
             _remove_originals(directory, base_offset, FileRecords(path, file_pool, os.stat(path).st_size))
-    for name in os.listdir(directory):
-        if name.endswith(SWAP_SUFFIX):
-            path = os.path.join(directory, name)
-            os.replace(path, path.removesuffix(SWAP_SUFFIX))
-            file_pool.discard(path)
+        os.replace(path, path.removesuffix(SWAP_SUFFIX))
+        file_pool.discard(path)
 
 
 def _remove_originals(directory: str, base_offset: int, swap: FileRecords) -> None:

@@ -41,11 +41,12 @@ class CorruptSnapshotError(KfastError):
 class ProducerSnapshots:
     """The snapshots of one log, by their offsets. Guarded by the log's lock."""
 
-    __slots__ = ("_directory", "_log_start_offset", "_offsets")
+    __slots__ = ("_directory", "_log_start_offset", "_offsets", "_unsynced")
 
     def __init__(self, directory: str, offsets: Iterable[int], log_start_offset: int) -> None:
         self._directory = directory
         self._offsets = sorted(offsets)
+        self._unsynced: set[int] = set()
         self._log_start_offset = log_start_offset
 
     @property
@@ -58,6 +59,7 @@ class ProducerSnapshots:
         if offset > self.last_offset:
             write_snapshot(self._directory, offset, states)
             self._offsets.append(offset)
+            self._unsynced.add(offset)
 
     def last_before(self, first_offset: int, up_to: int) -> tuple[int, list[ProducerState]] | None:
         """The newest one from `first_offset` on and not after `up_to`; what cannot be read on the way is removed."""
@@ -99,9 +101,11 @@ class ProducerSnapshots:
         _unlink(self._path(offset))
 
     def flush(self) -> None:
-        """Return when the newest one is on the disk: a clean stop vouches for it."""
-        with contextlib.suppress(FileNotFoundError):
-            fsync_file(self._path(self.last_offset))
+        """Return when all that were taken are on the disk: a clean stop vouches for them. Raises OSError."""
+        for offset in tuple(self._unsynced):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                fsync_file(self._path(offset))
+            self._unsynced.discard(offset)
 
     def _path(self, offset: int) -> str:
         return file_path(self._directory, offset, SNAPSHOT_SUFFIX)

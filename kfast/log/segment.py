@@ -298,7 +298,7 @@ class LogSegment:
                 if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
                     raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
                 self._note(position, batch, producers)
-                if batch.partition_leader_epoch > leader_epochs.latest:
+                if batch.partition_leader_epoch >= max(leader_epochs.latest, 0):  # the latest may begin earlier
                     leader_epochs.assign(batch.partition_leader_epoch, batch.base_offset)
                 end = position + batch.size_bytes
         except CorruptRecordError as error:

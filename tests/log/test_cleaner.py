@@ -361,8 +361,8 @@ def test_names_that_cannot_be_changed_any_more_are_changed_by_the_next_start(
     before = contents(log)
     replace = os.replace
 
-    def fails(source: str, target: str) -> None:
-        if not target.endswith(".swap"):
+    def fails(source: str | Path, target: str | Path) -> None:
+        if Path(target).suffix in (".deleted", ".log"):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         replace(source, target)
 

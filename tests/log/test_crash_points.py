@@ -1,108 +1,547 @@
-"""Killed at every step that leaves a trace on the disk: the log that is opened then has all that was acknowledged.
+"""Killed before any step that changes the disk, or out of power there: what is opened then is what was acknowledged.
 
-A copy of the directory is taken before and after each write, cut, rename, removal and fsync; kill -9 leaves just that.
+    KFAST_CRASH_STRIDE=1 python -m pytest tests/log/test_crash_points.py         every step; without, every seventh
+
+A child, forked for each step, does always the same, and kills itself before the step with its number, and in the midst
+of it where that is a write. Its last words are one byte for each piece of work that it has finished.
+
+What a loss of power leaves is modelled: of a file, what was there at its last fsync; of a directory, its names now, or
+those at its last fsync. The page cache itself outlives a kill.
 """
 
 from __future__ import annotations
 
+import builtins
+import io
+import itertools
 import os
 import shutil
-from collections.abc import Callable
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from kfast.clock import ManualClock
-from kfast.log.cleanable import cleanable
-from kfast.log.cleaner import Cleaner
+from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
 from kfast.log.config import LogConfig
+from kfast.log.leader_epochs import EpochEntry
 from kfast.log.log import Log
+from kfast.log.manager import LogManager
+from kfast.log.names import is_delete_directory
+from kfast.log.passing_files import PASSING_SUFFIXES
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.control_records import AbortMarker, encode_control
+from kfast.scheduler import Scheduler
 
-STEPS = ("pwrite", "ftruncate", "replace", "unlink", "fsync")
+STRIDE = int(os.environ.get("KFAST_CRASH_STRIDE", "7"))
+TIDYING_STEPS = 12
+"""About as many as a start makes before it looks at what the files hold."""
 
-CONFIG = LogConfig(
-    segment_bytes=400,
-    index_interval_bytes=100,
-    cleanup_policy=frozenset({"compact", "delete"}),
-    retention_ms=-1,
-    file_delete_delay_ms=10,
-)
+PERIOD_MS = 60_000
+"""Whatever waits for its time, but for retention, which is called for, has been done after it."""
 
 
-class Crash(NamedTuple):
-    """What a kill would have left, and what its producers knew."""
+@dataclass
+class Node:
+    """A file or directory, and what of it is on the disk."""
 
-    directory: Path
-    end_offset: int
-    start_offset: int
-    recovery_point: int
-    last_values: dict[bytes, bytes]
+    is_directory: bool = False
+    synced: bytes = b""
+    names: dict[str, Node] = field(default_factory=dict)
+    synced_names: dict[str, Node] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path) -> Node:
+        """What lies there, all of it on the disk."""
+        if not path.is_dir():
+            return cls(synced=path.read_bytes())
+        names = {child.name: cls.of(child) for child in path.iterdir()}
+        return cls(is_directory=True, names=names, synced_names=dict(names))
 
 
-class Workload:
-    """Everything that changes a log, one after the other; `crashes` are taken on the way."""
+class Disk:
+    """Comes between a process and its files, and ends the process before the step with the number `last`."""
 
-    def __init__(self, root: Path, open_log: Any) -> None:
+    def __init__(self, root: Path, last: int, at_the_end: Callable[[Disk], None]) -> None:
         self.root = root
-        self.crashes: list[Crash] = []
-        self.log: Log = open_log(**{name: getattr(CONFIG, name) for name in (
-            "segment_bytes", "index_interval_bytes", "cleanup_policy", "retention_ms", "file_delete_delay_ms"
-        )})  # fmt: skip
-        self.start_offset = self.end_offset = self.sequence = 0
-        self.values: dict[bytes, bytes] = {}
+        self.count = 0
+        self._last = last
+        self._at_the_end = at_the_end
+        self._top = Node.of(root)
+        self._real = {name: getattr(os, name) for name in dir(os) if callable(getattr(os, name))} | {"io.open": io.open}
+        for name in ("open", "pwrite", "ftruncate", "replace", "rename", "unlink", "rmdir", "mkdir", "fsync"):
+            setattr(os, name, partial(getattr(self, f"_{name}"), self._real[name]))
+        builtins.open = io.open = self._open_file  # type: ignore[assignment]
 
-    def crash(self) -> None:
-        directory = self.root / f"crash-{len(self.crashes)}" / "orders-0"
-        shutil.copytree(self.log.directory, directory)
-        self.crashes.append(
-            Crash(directory, self.end_offset, self.start_offset, self.log.recovery_point, dict(self.values))
-        )
+    def _step(self, half: Callable[[], object] = lambda: None) -> None:
+        if self.count == self._last:
+            half()
+            self._at_the_end(self)
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.count += 1
 
-    def append(self, builder: RecordBatchBuilder, **values: bytes) -> None:
-        self.end_offset = self.log.append(builder.build()).last_offset + 1
-        self.values.update((key.encode(), value) for key, value in values.items())
+    def _node(self, path: str | os.PathLike[str]) -> Node:
+        node = self._top
+        for name in Path(path).relative_to(self.root).parts:
+            node = node.names[name]
+        return node
 
-    def put(self, **values: bytes) -> None:
-        builder = RecordBatchBuilder()
-        for key, value in values.items():
-            builder.append(key.encode(), value, self.log._clock.now_ms())
-        self.append(builder, **values)
+    def _names(self, path: str | os.PathLike[str]) -> dict[str, Node]:
+        return self._node(Path(path).parent).names
 
-    def put_and_abort(self, key: bytes) -> None:
-        for is_control in (False, True):
-            builder = RecordBatchBuilder(
-                producer_id=5,
-                producer_epoch=0,
-                base_sequence=-1 if is_control else self.sequence,
-                is_transactional=True,
-                is_control=is_control,
-            )
-            builder.append(*(encode_control(AbortMarker(0)) if is_control else (key, b"void")), 1)
-            self.append(builder)
+    def _path(self, fd: int) -> str:
+        return os.readlink(f"/proc/self/fd/{fd}")
+
+    def _make(self, path: str | os.PathLike[str], is_directory: bool = False) -> None:
+        self._names(path).setdefault(Path(path).name, Node(is_directory))
+
+    def _open(self, real: Any, path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+        if flags & os.O_CREAT and not os.path.exists(path):
+            self._step()
+            self._make(path)
+        fd: int = real(path, flags, *arguments, **named)
+        return fd
+
+    def _open_file(self, path: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        if "w" not in mode:
+            return self._real["io.open"](path, mode, *arguments, **named)
+        self._step()
+        self._make(path)
+        return WrittenFile(self._real["io.open"](path, mode, *arguments, **named), self._step)
+
+    def _pwrite(self, real: Any, fd: int, data: Any, position: int) -> int:
+        self._step()
+        self._step(lambda: real(fd, bytes(data)[: len(data) // 2], position))
+        written: int = real(fd, data, position)
+        return written
+
+    def _ftruncate(self, real: Any, fd: int, size: int) -> None:
+        if os.fstat(fd).st_size != size:
+            self._step()
+        real(fd, size)
+
+    def _rename(self, real: Any, source: Any, target: Any) -> None:
+        self._step()
+        real(source, target)
+        self._names(target)[Path(target).name] = self._names(source).pop(Path(source).name)
+
+    _replace = _rename
+
+    def _unlink(self, real: Any, path: Any, *, dir_fd: int | None = None) -> None:
+        place = path if dir_fd is None else os.path.join(self._path(dir_fd), path)
+        if os.path.exists(place):
+            self._step()
+            del self._names(place)[Path(place).name]
+        real(path, dir_fd=dir_fd)
+
+    _rmdir = _unlink
+
+    def _mkdir(self, real: Any, path: Any, mode: int = 0o777) -> None:
+        if not os.path.exists(path):
+            self._step()
+            self._make(path, is_directory=True)
+        real(path, mode)
+
+    def _fsync(self, real: Any, fd: int) -> None:
+        self._step()
+        path = self._path(fd)
+        node = self._node(path)
+        if node.is_directory:
+            node.synced_names = dict(node.names)
+        else:
+            node.synced = self._read(path)
+
+    def _read(self, path: str | os.PathLike[str]) -> bytes:
+        with self._real["io.open"](path, "rb") as file:
+            return bytes(file.read())
+
+    def leave(self, directory: Path, is_named: bool, is_sized: bool) -> None:
+        """Make what is there once the power is back: with the names of now, or synced; with the sizes of now, or not.
+
+        What has a size and was not synced is zeros.
+        """
+        self._leave(self._top, self.root, directory, is_named, is_sized)
+
+    def _leave(self, node: Node, now: Path, path: Path, is_named: bool, is_sized: bool) -> None:
+        if node.is_directory:
+            self._real["mkdir"](path)
+            for name, child in (node.names if is_named else node.synced_names).items():
+                self._leave(child, now / name, path / name, is_named, is_sized)
+        else:
+            with self._real["io.open"](path, "wb") as file:
+                file.write(node.synced.ljust(now.stat().st_size if is_sized else 0, b"\0"))
+
+
+class WrittenFile:
+    """A file that is written by Python's own means: in two halves, each of which may be the last."""
+
+    def __init__(self, file: Any, step: Callable[[], None]) -> None:
+        self._file = file
+        self._step = step
+
+    def write(self, data: Any) -> None:
+        self._step()
+        self._file.write(data[: len(data) // 2])
+        self._file.flush()
+        self._step()
+        self._file.write(data[len(data) // 2 :])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> WrittenFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+class Partition(NamedTuple):
+    """What its clients know of one, after some piece of work."""
+
+    topic_id: uuid.UUID
+    start_offset: int
+    end_offset: int
+    recovery_point: int
+    epochs: tuple[EpochEntry, ...]
+
+
+class World:
+    """One log manager and all that was asked of it. `records` are those of each topic id, void ones without a value."""
+
+    CONFIGS = {  # noqa: RUF012
+        "orders": LogConfig(segment_bytes=450, index_interval_bytes=100, retention_bytes=900, flush_messages=4),
+        "keyed": LogConfig(segment_bytes=450, index_interval_bytes=100, cleanup_policy=frozenset({"compact"})),
+    }
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.records: dict[uuid.UUID, dict[int, tuple[bytes, bytes | None]]] = {}
+        self.topic_ids: dict[str, uuid.UUID] = {}
+        self.sequence = self.epoch = 0
+        self.open()
+
+    def open(self) -> None:
+        self.clock = ManualClock()
+        self.manager = LogManager(self.directory, clock=self.clock, scheduler=Scheduler(self.clock))
+        for name, topic_id in self.topic_ids.items():
+            self.manager.create(name, 0, topic_id, self.CONFIGS[name])
+        self.manager.start()
+
+    def create(self, name: str) -> None:
+        self.topic_ids[name] = uuid.UUID(int=len(self.records) + 1)
+        self.records[self.topic_ids[name]] = {}
+        self.manager.create(name, 0, self.topic_ids[name], self.CONFIGS[name])
+
+    def delete(self, name: str) -> None:
+        del self.topic_ids[name]
+        self.manager.delete(name, 0)
+
+    def log(self, name: str) -> Log:
+        log = self.manager.get(name, 0)
+        assert log is not None
+        return log
+
+    def append(self, name: str, *values: bytes, key: bytes = b"key", **producer: Any) -> None:
+        builder = RecordBatchBuilder(**producer)
+        for value in values:
+            builder.append(key, value, self.clock.now_ms())
+        known = self.records[self.topic_ids[name]]
+        offset = self.log(name).log_end_offset
+        is_void = "is_transactional" in producer
+        known.update((offset + number, (key, None if is_void else value)) for number, value in enumerate(values))
+        self.log(name).append(builder.build(), leader_epoch=self.epoch)
+
+    def append_as_producer(self, name: str, value: bytes) -> None:
+        self.append(name, value, producer_id=7, producer_epoch=0, base_sequence=self.sequence)
         self.sequence += 1
 
-    def run(self, clock: ManualClock) -> None:
-        for number in range(6):
-            self.put(**{f"key{number % 3}": b"%d" % number * 10, "same": b"%d" % number})
-        self.put_and_abort(b"key0")
-        self.log.roll()
-        Cleaner(clock).clean(cleanable(self.log, None, clock.now_ms()))
-        clock.advance(10)
-        self.put(other=b"value")
-        self.log.flush()
-        self.log.increment_log_start_offset(1)
-        self.start_offset = 1
-        self.put(key1=b"new")
-        self.log.roll()
-        self.log.increment_log_start_offset(2)
-        self.start_offset = 2
-        self.log.delete_old_segments()
-        clock.advance(10)
-        self.log.close()
+    def abort(self, name: str, value: bytes) -> None:
+        producer: dict[str, Any] = {"producer_id": 5, "producer_epoch": 0, "is_transactional": True}
+        self.append(name, value, base_sequence=0, **producer)
+        key, marker = encode_control(AbortMarker(0))
+        self.append(name, marker, key=key, is_control=True, **producer)
+
+    def partitions(self) -> dict[str, Partition]:
+        return {name: self._partition(topic_id, self.log(name)) for name, topic_id in self.topic_ids.items()}
+
+    def _partition(self, topic_id: uuid.UUID, log: Log) -> Partition:
+        return Partition(
+            topic_id, log.log_start_offset, log.log_end_offset, log.recovery_point, log.leader_epochs.entries
+        )
+
+    def values(self, topic_id: uuid.UUID, end_offset: int) -> dict[bytes, bytes]:
+        """The last value of each key below an offset."""
+        records = self.records[topic_id].items()
+        return {key: value for offset, (key, value) in records if offset < end_offset and value is not None}
+
+
+Work = Callable[[World], Iterator[None]]
+
+
+def write(world: World) -> Iterator[None]:
+    world.create("orders")
+    for number in range(14):
+        world.epoch = number // 6
+        if number % 3:
+            world.append("orders", b"%d" % number * 30, b"more")
+        else:
+            world.append_as_producer("orders", b"%d" % number)
+        yield
+    world.abort("orders", b"void")
+    yield
+    world.log("orders").flush()
+    yield
+    world.clock.advance(PERIOD_MS)
+    yield
+    world.append_as_producer("orders", b"last")
+    yield
+
+
+def shorten(world: World) -> Iterator[None]:
+    world.create("orders")
+    for number in range(12):
+        world.epoch = number // 5
+        world.append("orders", b"%d" % number * 60)
+    yield
+    world.log("orders").increment_log_start_offset(2)
+    yield
+    world.log("orders").delete_old_segments()
+    yield
+    world.append("orders", b"x" * 200)
+    yield
+    world.manager.write_checkpoints()
+    yield
+    world.log("orders").increment_log_start_offset(world.log("orders").log_end_offset)
+    world.log("orders").delete_old_segments()
+    yield
+    world.clock.advance(PERIOD_MS)
+    yield
+    world.append("orders", b"after")
+    yield
+
+
+def compact(world: World) -> Iterator[None]:
+    world.create("keyed")
+    for number in range(8):
+        world.append("keyed", b"%d" % number * 40, key=b"key%d" % (number % 3))
+    world.abort("keyed", b"void")
+    world.append_as_producer("keyed", b"once")
+    world.log("keyed").roll()
+    yield
+    world.log("keyed").flush()
+    yield
+    cleaner = world.manager._cleaner
+    assert cleaner is not None
+    assert cleaner.clean_dirtiest() is not None
+    yield
+    for number in range(8):
+        world.append("keyed", b"%d" % number * 90, key=b"key%d" % (number % 4))
+    yield
+    world.log("keyed").roll()
+    yield
+    assert cleaner.clean_dirtiest() is not None
+    yield
+    world.clock.advance(PERIOD_MS)
+    yield
+
+
+def remove(world: World) -> Iterator[None]:
+    world.create("orders")
+    world.create("keyed")
+    for number in range(6):
+        world.append("orders", b"%d" % number * 100)
+        world.append("keyed", b"value", key=b"%d" % number)
+    world.log("orders").increment_log_start_offset(1)
+    world.log("keyed").flush()
+    world.manager.write_checkpoints()
+    yield
+    world.delete("orders")
+    yield
+    world.create("orders")
+    yield
+    world.append("orders", b"new")
+    yield
+    world.delete("keyed")
+    yield
+    world.clock.advance(PERIOD_MS)
+    yield
+
+
+def stop(world: World) -> Iterator[None]:
+    world.create("orders")
+    for number in range(4):
+        world.append_as_producer("orders", b"%d" % number * 80)
+        yield
+    world.manager.shutdown()
+    yield
+    world.open()
+    yield
+    world.append_as_producer("orders", b"again")
+    yield
+    world.manager.shutdown()
+    yield
+
+
+WORKS = (write, shorten, compact, remove, stop)
+
+
+@dataclass
+class Expected:
+    """What a whole run of some work leaves behind each of its pieces; the first is nothing."""
+
+    world: World
+    after: list[dict[str, Partition]]
+
+    def around(self, done: int) -> tuple[dict[str, Partition], dict[str, Partition]]:
+        """Before and after what was being done when `done` pieces were."""
+        return self.after[done], self.after[min(done + 1, len(self.after) - 1)]
+
+
+@pytest.fixture(params=WORKS, ids=lambda work: work.__name__)
+def work(request: pytest.FixtureRequest) -> Work:
+    chosen: Work = request.param
+    return chosen
+
+
+@pytest.fixture
+def expected(work: Work, tmp_path: Path) -> Expected:
+    world = World(tmp_path / "whole")
+    after = [world.partitions(), *(world.partitions() for _ in work(world))]
+    world.manager.shutdown()
+    return Expected(world, after)
+
+
+def run_until(
+    work: Callable[[], Iterator[None]],
+    directory: Path,
+    last: int,
+    at_the_end: Callable[[Disk], None] = lambda disk: None,
+) -> tuple[bool, int]:
+    """Do `work` in a child that ends before step `last`; return whether it got that far, and how many pieces it did."""
+    directory.mkdir(exist_ok=True)
+    output, words = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            say = partial(os.write, words, b".")
+            Disk(directory, last, at_the_end)
+            for _ in work():
+                say()
+            os._exit(0)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            os._exit(1)
+    os.close(words)
+    with open(output, "rb") as file:
+        done = len(file.read())
+    _, status = os.waitpid(child, 0)
+    assert status in (0, signal.SIGKILL), status
+    return status != 0, done
+
+
+def check(expected: Expected, directory: Path, done: int, is_power_lost: bool) -> None:
+    """Open what was left, twice, and use it."""
+    before, after = expected.around(done)
+    was_clean = (directory / CLEAN_SHUTDOWN_FILE).exists()
+    opened = Opened(expected.world, directory, before, after)
+    for name, partition in after.items():
+        known = before.get(name)
+        if known is None or known.topic_id != partition.topic_id:
+            known = Partition(partition.topic_id, 0, 0, 0, ())
+        opened.check(name, known, partition, is_power_lost)
+    left = opened.tree()
+    opened.let_go()
+    again = Opened(expected.world, directory, before, after)
+    assert again.tree() == left or was_clean, "indexes made anew differ from those of a log that was closed and opened"
+    again.close()
+    assert not [name for name in os.listdir(directory) if is_delete_directory(name)]
+    after_stop = Opened(expected.world, directory, before, after)
+    assert [log.log_end_offset for log in after_stop.logs.values()] == [
+        log.log_end_offset for log in again.logs.values()
+    ]
+    after_stop.close()
+
+
+class Opened:
+    """The directory after the crash, opened as its metadata says: a topic is made, or removed, there first."""
+
+    def __init__(
+        self, world: World, directory: Path, before: dict[str, Partition], after: dict[str, Partition]
+    ) -> None:
+        self.world = world
+        self.directory = directory
+        self.clock = ManualClock()
+        self.manager = LogManager(directory, clock=self.clock, scheduler=Scheduler(self.clock))
+        for name in before.keys() - after.keys():
+            self.manager.delete(name, 0)
+        self.logs = {
+            name: self.manager.create(name, 0, partition.topic_id, world.CONFIGS[name])
+            for name, partition in after.items()
+        }
+        self.manager.start()
+
+    def check(self, name: str, before: Partition, after: Partition, is_power_lost: bool) -> None:
+        log, records = self.logs[name], self.world.records[after.topic_id]
+        least = before.recovery_point if is_power_lost else before.end_offset
+        assert least <= log.log_end_offset <= max(before.end_offset, after.end_offset), (before, log)
+        assert log.log_start_offset <= max(before.start_offset, after.start_offset)
+        found = dict(records_of(log))
+        for offset, (key, value) in found.items():
+            assert records[offset][0] == key
+            assert records[offset][1] in (None, value)
+        if log.config.is_compacted and is_power_lost:
+            for offset, (key, value) in records.items():
+                assert value is None or offset >= least or max(found_of(key, found)) >= offset
+        elif log.config.is_compacted:
+            assert last_values(log) == self.world.values(after.topic_id, log.log_end_offset)
+        else:
+            missing = set(range(log.log_start_offset, log.log_end_offset)) - found.keys()
+            assert not missing or (is_power_lost and min(missing) >= least), missing
+        for offset in found.keys() & range(after.start_offset, log.log_end_offset):
+            last = [entry.epoch for entry in after.epochs if entry.start_offset <= offset]
+            assert log.leader_epochs.of(offset) == last[-1]
+
+    def tree(self) -> dict[str, bytes]:
+        """All files but those that a start puts aside, which are the next one's to remove."""
+        paths = [path for path in self.directory.rglob("*") if path.is_file() and path.suffix != ".deleted"]
+        return {str(path.relative_to(self.directory)): path.read_bytes() for path in paths}
+
+    def let_go(self) -> None:
+        """As a kill does."""
+        self.manager._directory_lock.release()
+
+    def close(self) -> None:
+        """Use it, wait for what is due, and stop."""
+        for log in self.logs.values():
+            builder = RecordBatchBuilder()
+            builder.append(b"key", b"value", self.clock.now_ms())
+            assert log.append(builder.build()).first_offset == log.log_end_offset - 1
+        self.clock.advance(PERIOD_MS)
+        self.manager.shutdown()
+
+
+def found_of(key: bytes, found: dict[int, tuple[bytes, bytes]]) -> list[int]:
+    return [-1, *(offset for offset, record in found.items() if record[0] == key)]
+
+
+def records_of(log: Log) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+    offset = log.log_start_offset
+    while data := log.read(offset, 1 << 20).records.read():
+        for batch in iter_batches(data):
+            assert batch.is_valid()
+            for record in batch.records():
+                if record.offset >= log.log_start_offset:
+                    yield record.offset, (bytes(record.key or b""), bytes(record.value or b""))
+            offset = batch.next_offset
 
 
 def last_values(log: Log) -> dict[bytes, bytes]:
@@ -111,53 +550,57 @@ def last_values(log: Log) -> dict[bytes, bytes]:
     while data := (found := log.read(offset, 1 << 20, up_to=log.last_stable_offset)).records.read():
         void = {entry.producer_id for entry in log.aborted_transactions(offset, found.records)}
         for batch in iter_batches(data):
-            assert batch.is_valid()
             if not batch.is_control and batch.producer_id not in void:
                 for record in batch.records():
-                    if record.offset >= log.log_start_offset:
-                        values[bytes(record.key or b"")] = bytes(record.value or b"")
+                    values[bytes(record.key or b"")] = bytes(record.value or b"")
             offset = batch.next_offset
     return values
 
 
-def test_what_was_acknowledged_is_there_whenever_it_is_killed(
-    open_log: Any, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+def test_a_kill_at_any_step_loses_nothing(work: Work, expected: Expected, tmp_path: Path) -> None:
+    for step in itertools.count(0, STRIDE):
+        directory = tmp_path / f"killed-{step}"
+        is_killed, done = run_until(partial(do, work, directory), directory, step)
+        for again in range(step % STRIDE, TIDYING_STEPS, STRIDE) if passing_files(directory) else ():
+            copy = tmp_path / f"killed-{step}-{again}"
+            shutil.copytree(directory, copy)
+            run_until(partial(start, expected, copy, done), copy, again)
+            check(expected, copy, done, is_power_lost=False)
+            shutil.rmtree(copy)
+        check(expected, directory, done, is_power_lost=False)
+        shutil.rmtree(directory)
+        if not is_killed:
+            break
+    assert step > 50
+
+
+def do(work: Work, directory: Path) -> Iterator[None]:
+    yield from work(World(directory))
+
+
+def start(expected: Expected, directory: Path, done: int) -> Iterator[None]:
+    Opened(expected.world, directory, *expected.around(done))
+    yield
+
+
+def passing_files(directory: Path) -> list[Path]:
+    return [path for path in directory.glob("*/*") if path.suffix in PASSING_SUFFIXES]
+
+
+LOSSES = {"unsynced bytes": (True, False), "unsynced bytes are zeros": (True, True), "unsynced names": (False, False)}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_loss_of_power_at_any_step_leaves_what_was_flushed(
+    work: Work, expected: Expected, tmp_path: Path, loss: tuple[bool, bool]
 ) -> None:
-    workload = Workload(tmp_path, open_log)
-
-    def interposed(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*arguments: Any, **named: Any) -> Any:
-            if name == "pwrite":
-                fd, data, position = arguments
-                real(fd, bytes(data)[: len(data) // 2], position)
-                workload.crash()
-            result = real(*arguments, **named)
-            workload.crash()
-            return result
-
-        return step
-
-    with monkeypatch.context() as patch:
-        for name in STEPS:
-            patch.setattr(os, name, interposed(name, getattr(os, name)))
-        workload.run(clock)
-
-    assert len(workload.crashes) > 100
-    for crash in workload.crashes:
-        for recovery_point in {0, crash.recovery_point}:
-            log = Log.open(
-                crash.directory,
-                CONFIG,
-                clock=clock,
-                recovery_point=recovery_point,
-                log_start_offset=crash.start_offset,
-            )
-            assert log.log_start_offset >= crash.start_offset
-            assert crash.end_offset <= log.log_end_offset <= crash.end_offset + 2, crash
-            values = last_values(log)
-            if log.log_end_offset == crash.end_offset:
-                assert values == crash.last_values, crash
-            log.close()
-            again = Log.open(crash.directory, CONFIG, clock=clock, log_start_offset=crash.start_offset, was_clean=True)
-            assert (again.log_end_offset, last_values(again)) == (log.log_end_offset, values)
-            again.close()
+    for step in itertools.count(2, STRIDE):
+        directory, lost = tmp_path / f"killed-{step}", tmp_path / f"lost-{step}"
+        lose = partial(Disk.leave, directory=lost, is_named=loss[0], is_sized=loss[1])
+        is_killed, done = run_until(partial(do, work, directory), directory, step, lose)
+        if not is_killed:
+            break
+        check(expected, lost, done, is_power_lost=True)
+        shutil.rmtree(directory)
+        shutil.rmtree(lost)
+    assert step > 50

@@ -31,17 +31,33 @@ def test_what_kafka_wrote_is_read_and_written_again(golden: Any, tmp_path: Path)
         epochs = LeaderEpochs(str(directory))
         for entry in read_leader_epochs(path):
             epochs.assign(*entry)
+        epochs.flush()
         assert (directory / LEADER_EPOCH_CHECKPOINT).read_bytes() == path.read_bytes()
 
 
-def test_the_file_follows_each_change(epochs: LeaderEpochs, tmp_path: Path) -> None:
+def test_the_file_follows_with_the_next_flush(epochs: LeaderEpochs, tmp_path: Path) -> None:
     path = tmp_path / LEADER_EPOCH_CHECKPOINT
+    assert not path.exists()
+    epochs.flush()
     assert path.read_text() == "0\n3\n0 0\n2 10\n3 25\n"
     epochs.truncate_to(25)
-    assert (path.read_text(), epochs.latest) == ("0\n2\n0 0\n2 10\n", 2)
     epochs.truncate_from_start(12)
+    assert LeaderEpochs(str(tmp_path)).entries == ((0, 0), (2, 10), (3, 25))
+    epochs.flush()
     assert path.read_text() == "0\n1\n2 12\n"
     assert LeaderEpochs(str(tmp_path)).entries == epochs.entries == ((2, 12),)
+    path.unlink()
+    epochs.flush()
+    assert not path.exists(), "nothing has changed"
+
+
+def test_a_file_that_cannot_be_written_follows_later(epochs: LeaderEpochs, tmp_path: Path) -> None:
+    (tmp_path / f"{LEADER_EPOCH_CHECKPOINT}.tmp").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        epochs.flush()
+    (tmp_path / f"{LEADER_EPOCH_CHECKPOINT}.tmp").rmdir()
+    epochs.flush()
+    assert LeaderEpochs(str(tmp_path)).entries == epochs.entries
 
 
 def test_a_new_epoch_takes_the_place_of_those_it_contradicts(epochs: LeaderEpochs) -> None:

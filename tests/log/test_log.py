@@ -528,7 +528,7 @@ def test_retention_by_time_rolls_the_active_segment(open_log: Any, make_batch: A
     clock.advance(log.config.file_delete_delay_ms)
     assert sorted(path.name for path in log.directory.iterdir()) == [
         f"{2:020d}{suffix}" for suffix in (".index", ".log", ".snapshot", ".timeindex")
-    ] + ["leader-epoch-checkpoint"]
+    ]
     assert log.append(make_batch(1)).first_offset == 2
 
 
