@@ -82,6 +82,7 @@ class Broker:
                 self.data_dir,
                 clock=self.clock,
                 scheduler=self.scheduler,
+                default_config=self.config.topic_config("", {}),
                 retention_check_interval_ms=self.config.get("log.retention.check.interval.ms"),
                 producer_check_interval_ms=self.config.get("producer.id.expiration.check.interval.ms"),
                 cleaner_config=self.config.cleaner_config(),
