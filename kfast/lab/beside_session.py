@@ -1,4 +1,4 @@
-"""The session of E11: two or three brokers that run side by side, and one load at a time on one of them.
+"""The session of E11: brokers that run side by side, and one load at a time on one of them.
 
 Every run has clients of its own, processes that begin with it, and what is produced goes to a topic of its own, deleted
 afterwards: no run waits for the disk to take what another has written. What is read was written before the first run.
@@ -36,13 +36,20 @@ from kfast.lab.unavailable import Unavailable
 
 NOTHING_READ: Final = Unavailable("nothing is read")
 
-KFAST, KAFKA, OPEN_KAFKA, CLUSTER = "kfast", "Apache Kafka", "Apache Kafka, system's buffers", "the named cluster"
+KFAST, CHECKING_KFAST, KAFKA, OPEN_KAFKA, CLUSTER = (
+    "kfast",
+    "kfast that looks at records",
+    "Apache Kafka",
+    "Apache Kafka, system's buffers",
+    "the named cluster",
+)
 BUFFERS: Final = {"socket.send.buffer.bytes": "-1", "socket.receive.buffer.bytes": "-1"}
 """The system's own, which grow, as kfast has them; Kafka's default is 102,400 bytes for each."""
 
 CLEANING: Final = {"log.retention.check.interval.ms": "250"}
 """So that what goes, goes at once; Kafka needs two more for that."""
 
+KFAST_SETTINGS: Final = {KFAST: CLEANING, CHECKING_KFAST: {**CLEANING, "kfast.validate.records": "true"}}
 _KAFKA_CLEANING: Final = {**CLEANING, "log.initial.task.delay.ms": "100", "log.segment.delete.delay.ms": "0"}
 KAFKA_SETTINGS: Final = {KAFKA: _KAFKA_CLEANING, OPEN_KAFKA: {**_KAFKA_CLEANING, **BUFFERS}}
 
@@ -74,9 +81,10 @@ class BesideSession:
             self._lab = stack.enter_context(LabDirectory(directory))
             for name in dict.fromkeys(arm["broker"] for arm in arms):
                 self._start(stack, name, cluster)
-            for name, broker in self._brokers.items():
-                self._fill(stack, name, broker)
-            self._warm_up([arm for arm in arms if arm["broker"] != KFAST and not arm.replicate])
+            read_from = {arm["broker"] for arm in arms if LOADS[arm["load"]].reads}
+            for name in [name for name in self._brokers if name in read_from]:
+                self._fill(stack, name, self._brokers[name])
+            self._warm_up([arm for arm in arms if arm["broker"] not in KFAST_SETTINGS and not arm.replicate])
             self._stack = stack.pop_all()
 
     @property
@@ -91,12 +99,17 @@ class BesideSession:
             "sync policy": f"none until a segment of {size_text(self._segment_bytes)} is full",
             "each run": f"clients of its own and, to produce, a topic; {extent.settle_s:g} s to settle after the first "
             f"record, then {extent.measure_s:g} s measured",
-            "to read": f"{size_text(extent.read_bytes)} in batches of 100 KiB, written and fdatasync'ed beforehand: "
-            + ", ".join(f"{name} {log.pages()}" for name, log in self._logs.items()),
         }
+        if self._logs:
+            found["to read"] = (
+                f"{size_text(extent.read_bytes)} in batches of 100 KiB, written and fdatasync'ed beforehand: "
+                + ", ".join(f"{name} {log.pages()}" for name, log in self._logs.items())
+            )
         warm = (
             f"warmed up by {extent.warm_up_s:g} s of each load before the first block, as Java compiles what runs often"
         )
+        if CHECKING_KFAST in self._brokers:
+            found[CHECKING_KFAST] = "kfast.validate.records=true: it opens each batch that is produced, as Kafka does"
         for name, kafka in self._kafkas.items():
             buffers = "its own defaults" if name == KAFKA else "its own defaults but for the sizes of socket buffers"
             found[name] = (
@@ -121,9 +134,9 @@ class BesideSession:
         return self._lab.limit_bytes // 4
 
     def _start(self, stack: ExitStack, name: str, cluster: str | None) -> None:
-        if name == KFAST:
-            data_dir = self._lab.path / "kfast"
-            broker = stack.enter_context(BrokerProcess(data_dir, config=CLEANING))
+        if name in KFAST_SETTINGS:
+            data_dir = self._lab.path / f"kfast-{len(self._brokers)}"
+            broker = stack.enter_context(BrokerProcess(data_dir, config=KFAST_SETTINGS[name]))
             self._brokers[name] = RunningBroker(broker.bootstrap_servers, broker.pid, data_dir)
         elif name in KAFKA_SETTINGS:
             self._start_kafka(stack, name)
@@ -143,7 +156,7 @@ class BesideSession:
 
     def _fill(self, stack: ExitStack, name: str, broker: RunningBroker) -> None:
         """Write what will be read. Another cluster's topic is deleted at the end; here it goes with the directory."""
-        self._lab.ensure_fits(len(self._brokers) * self._extent.read_bytes)
+        self._lab.ensure_fits((len(self._logs) + 1) * self._extent.read_bytes)
         if broker.data_dir is None:
             stack.callback(delete_topic, broker.bootstrap_servers, self._topic)
         self._logs[name] = PreparedLog(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA
+from kfast.lab.beside_session import CHECKING_KFAST, CLUSTER, KAFKA, KFAST, OPEN_KAFKA
 from kfast.lab.experiment import Arm, Factor
 from kfast.viz import style
 from kfast.viz.spread import Look
@@ -22,6 +22,7 @@ FACTOR_LOOKS: Mapping[tuple[str, Factor], Look] = {
     ("compression", "lz4"): Look("lz4", style.SKY_BLUE, "v", ":"),
     ("compression", "zstd"): Look("zstd", style.BLUISH_GREEN, "*", "-"),
     ("broker", KFAST): Look(KFAST, style.BLUE, "o", "-"),
+    ("broker", CHECKING_KFAST): Look(CHECKING_KFAST, style.SKY_BLUE, "v", ":"),
     ("broker", KAFKA): Look(KAFKA, style.VERMILLION, "s", "--"),
     ("broker", OPEN_KAFKA): Look(OPEN_KAFKA, style.ORANGE, "D", "-."),
     ("broker", CLUSTER): Look("the cluster", style.REDDISH_PURPLE, "^", ":"),

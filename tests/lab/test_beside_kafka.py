@@ -3,8 +3,19 @@ import pytest
 from kfast.lab import beside_session
 from kfast.lab.apache_kafka import KafkaMissingError
 from kfast.lab.beside_kafka import BESIDE_KAFKA, COMPARED, beside_arm, beside_arms, beside_comparisons, effect
-from kfast.lab.beside_loads import ALONE, BYTES, CPU_PER_GB, CPU_PER_REQUEST, FETCH, LOADS, P50, PRODUCE
-from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, OPEN_KAFKA
+from kfast.lab.beside_loads import (
+    ALONE,
+    BYTES,
+    CPU_PER_GB,
+    CPU_PER_REQUEST,
+    FETCH,
+    LIBRARY_PRODUCE,
+    LOADS,
+    P50,
+    PRODUCE,
+    SMALL,
+)
+from kfast.lab.beside_session import CHECKING_KFAST, CLUSTER, KAFKA, KFAST, OPEN_KAFKA
 from kfast.lab.experiment import Options
 from kfast.lab.experiment_run import ExperimentRun
 from kfast.lab.unavailable import Unavailable
@@ -17,7 +28,9 @@ def test_an_arm_says_what_it_is():
 
 def test_every_load_is_put_on_both_brokers_and_large_ones_on_larger_buffers_too():
     arms = beside_arms()
-    for broker, loads in ((KFAST, [*LOADS]), (KAFKA, [*LOADS]), (OPEN_KAFKA, [FETCH, PRODUCE])):
+    produced = [PRODUCE, SMALL, LIBRARY_PRODUCE]
+    expected = ((KFAST, [*LOADS]), (KAFKA, [*LOADS]), (OPEN_KAFKA, [FETCH, PRODUCE]), (CHECKING_KFAST, produced))
+    for broker, loads in expected:
         assert [arm["load"] for arm in arms if (arm["broker"], arm.replicate) == (broker, 0)] == loads
 
 
@@ -47,6 +60,14 @@ def test_the_headline_is_what_a_fetched_gigabyte_costs():
     assert first.measure == BESIDE_KAFKA.measures[0].name
 
 
+def test_what_looking_at_records_costs_is_a_comparison_and_so_is_the_same_work_beside_kafka():
+    compared = [(one.over["broker"], one.under["broker"]) for one in beside_comparisons(beside_arms())]
+    assert compared.count((CHECKING_KFAST, KFAST)) == compared.count((CHECKING_KFAST, KAFKA)) == 6
+    found = effect(PRODUCE, CPU_PER_GB, KFAST, CHECKING_KFAST)
+    assert found.words == "kfast that looks at records over kfast, raw batches of 100 KiB, broker CPU a GB"
+    assert found in beside_comparisons(beside_arms(is_smoke=True))
+
+
 def test_what_kafkas_buffers_do_is_a_comparison_of_its_own():
     found = effect(FETCH, BYTES, OPEN_KAFKA, over=KAFKA)
     assert found in beside_comparisons(beside_arms())
@@ -69,7 +90,9 @@ def smoke_result():
 
 
 def test_without_kafka_the_smoke_run_has_kfast_alone_and_says_why(smoke_result):
-    assert {run.arm for run in smoke_result.runs} == {arm for arm in smoke_result.arms if arm["broker"] == KFAST}
+    here = {arm for arm in smoke_result.arms if arm["broker"] in (KFAST, CHECKING_KFAST)}
+    assert {run.arm for run in smoke_result.runs} == here
+    assert len([arm for arm in here if arm["broker"] == CHECKING_KFAST]) == 1
     assert {str(reason) for _, reason in smoke_result.skipped} == {"unavailable: there is no java on this machine"}
     assert all(run.value(BYTES) > 0 and run.value(P50) > 0 for run in smoke_result.runs)
     assert str(smoke_result.ratio(smoke_result.comparisons[0])) == "unavailable: there is no java on this machine"

@@ -11,7 +11,7 @@ from kfast.lab import beside_session
 from kfast.lab.apache_kafka import KafkaMissingError
 from kfast.lab.beside_kafka import beside_arm
 from kfast.lab.beside_loads import BYTES, CPU_PER_GB, FETCH, LIBRARY_PRODUCE, LOADS, PRODUCE
-from kfast.lab.beside_session import CLUSTER, KAFKA, KFAST, BesideSession, Extent, pacing_words
+from kfast.lab.beside_session import CHECKING_KFAST, CLUSTER, KAFKA, KFAST, BesideSession, Extent, pacing_words
 from kfast.lab.copy_session import CACHED_SHARE
 from kfast.lab.experiment import ArmUnavailableError
 from kfast.wire.api_versions import ApiKey
@@ -83,8 +83,22 @@ def test_a_run_that_fails_leaves_no_client_and_no_topic(disk_directory, monkeypa
         monkeypatch.setattr(beside_session, "load_measurement", interrupted)
         with pytest.raises(KeyboardInterrupt):
             session.run(arm)
-        assert len(topics(servers)) == 1
+        assert topics(servers) == []
     assert not list(disk_directory.iterdir())
+
+
+def test_one_kfast_looks_at_records_and_the_other_does_not(disk_directory):
+    arms = [beside_arm(broker, PRODUCE) for broker in (KFAST, CHECKING_KFAST)]
+    with BesideSession(disk_directory, arms, TINY) as session:
+        assert all(session.run(arm).values[BYTES] > 0 for arm in arms)
+        assert "kfast.validate.records=true" in session.conditions[CHECKING_KFAST]
+        assert "to read" not in session.conditions
+        for broker, is_asked in ((KFAST, "false"), (CHECKING_KFAST, "true")):
+            with connect(session._brokers[broker].bootstrap_servers) as connection:
+                resource = {"resource_type": 4, "resource_name": "1", "configuration_keys": None}
+                found = ask(connection, ApiKey.DESCRIBE_CONFIGS, resources=[resource])
+                values = {config.name: config.value for config in found.results[0].configs}
+            assert values["kfast.validate.records"] == is_asked
 
 
 def interrupted(*arguments):
