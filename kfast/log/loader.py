@@ -1,8 +1,10 @@
 """Opening a log: tidy up what was going on when it was last closed, check what may be damaged, and say what was lost.
 
-After an unclean stop every batch from the recovery point on is checked (size, CRC) and its index entries are
-made anew; at the first bad byte the log ends. What comes after it is put aside as `.deleted` and named in the log.
-After a clean stop, and below the recovery point, only the end of the last segment is looked at.
+After an unclean stop every batch of the segment that holds the recovery point, and of those after it, is checked (size,
+CRC) and their indexes are made anew; at the first bad byte the log ends. What comes after it is put aside as `.deleted`
+and named in the log. Of a recovery point beyond the end that segment is the last one: those before it had been flushed.
+After a clean stop only the end of the last segment is looked at: what is no whole batch there is cut off and named in
+the log, where Kafka leaves half a batch in the way of the next one, and does not start over garbage.
 What the log knows of its producers comes from their last snapshot and the batches after it.
 Source: Kafka's LogLoader.
 """
@@ -66,10 +68,8 @@ class LogLoader:
         """Check what may be damaged, and return the log that is left."""
         producers = ProducerStates()
         if self._segments:
-            if was_clean:
-                producers = self._load_clean()
-            else:
-                recovery_point, producers = self._recover(recovery_point)
+            self._snapshots.log_start_offset = log_start_offset
+            producers = self._load_clean() if was_clean else self._recover(recovery_point)
         end_offset = self._segments[-1].next_offset() if self._segments else log_start_offset
         if self._segments and log_start_offset > end_offset:
             logger.warning(
@@ -77,15 +77,16 @@ class LogLoader:
                 *(self._directory, log_start_offset, end_offset, len(self._segments)),
             )
             self._put_aside(0)
+            self._leader_epochs.truncate_to(0)
         if not self._segments:
             producers, end_offset = ProducerStates(), log_start_offset
             self._segments = [LogSegment.create(self._directory, log_start_offset, self._file_pool, self._config)]
-            self._snapshots.truncate_to(0, log_start_offset)
-        self._snapshots.truncate_to(end_offset, self._segments[0].base_offset)
-        self._snapshots.remove_stray([segment.base_offset for segment in self._segments])
-        log_start_offset = max(log_start_offset, self._segments[0].base_offset)
         self._leader_epochs.truncate_to(end_offset)
         self._leader_epochs.truncate_from_start(log_start_offset)
+        log_start_offset = max(log_start_offset, self._segments[0].base_offset)
+        self._snapshots.truncate_to(end_offset, log_start_offset)
+        self._snapshots.remove_stray([segment.base_offset for segment in self._segments])
+        self._take_snapshot(end_offset, producers)
         return LoadedLog(
             LogSegments(self._segments),
             self._snapshots,
@@ -93,40 +94,37 @@ class LogLoader:
             self._leader_epochs,
             log_start_offset,
             end_offset,
-            min(recovery_point, end_offset),
+            end_offset if was_clean else min(recovery_point, end_offset),
         )
 
     # After an unclean stop
 
-    def _recover(self, recovery_point: int) -> tuple[int, ProducerStates]:
-        """Check all from the recovery point on. Return the recovery point, 0 if it was none, and the producers."""
-        first, position = self._find_recovery_point(recovery_point)
-        if first is None:
-            first = position = recovery_point = 0
+    def _recover(self, recovery_point: int) -> ProducerStates:
+        """Check the segment that holds the recovery point and those after it; return the producers."""
+        first = max(0, LogSegments(self._segments).floor(recovery_point))
         self._ensure_indexes(first)
-        start_offset = recovery_point if position else self._segments[first].base_offset
-        self._snapshots.truncate_to(start_offset, self._segments[0].base_offset)
-        producers = self._producer_loader.load(self._segments, start_offset)
+        base_offset = self._segments[first].base_offset
+        self._snapshots.truncate_to(base_offset, self._snapshots.log_start_offset)
+        producers = self._producer_loader.load(self._segments[: first + 1], base_offset)
         for number in range(first, len(self._segments)):
+            if self._segments[number].base_offset <= self._snapshots.log_start_offset:
+                producers = ProducerStates()  # of what lies below the start Kafka remembers none
             logger.info(
-                "%s: checking segment %d of %d, %d bytes from position %d on",
-                *(self._directory, number + 1, len(self._segments), self._segments[number].size_bytes, position),
+                "%s: checking segment %d of %d, %d bytes",
+                *(self._directory, number + 1, len(self._segments), self._segments[number].size_bytes),
             )
-            if not self._recover_segment(number, producers, position):
+            if not self._recover_segment(number, producers):
                 self._put_aside(number + 1)
                 break
-            position = 0
-        return recovery_point, producers
+        return producers
 
-    def _recover_segment(self, number: int, producers: ProducerStates, position: int) -> bool:
-        """Return whether the segment was found whole from `position` on; what is known of producers is written down."""
+    def _recover_segment(self, number: int, producers: ProducerStates) -> bool:
+        """Return whether the segment was found whole; what is known of producers is written down."""
         segment = self._segments[number]
         size = segment.size_bytes
-        reason = segment.recover(producers, self._leader_epochs, position)
-        try:
-            self._snapshots.take(segment.next_offset(), producers)
-        except OSError as error:  # a full disk can still be read from
-            logger.warning("%s: what is known of producers is not written down: %s", segment.records.path, error)
+        self._take_snapshot(segment.base_offset, producers)
+        reason = segment.recover(producers, self._leader_epochs)
+        self._take_snapshot(segment.next_offset(), producers)
         producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
         if reason is None:
             return True
@@ -136,29 +134,11 @@ class LogLoader:
         )
         return False
 
-    def _find_recovery_point(self, recovery_point: int) -> tuple[int | None, int]:
-        """Return (number of the segment, position in it) to check from; None where it cannot be believed."""
-        number = max(0, LogSegments(self._segments).floor(recovery_point))
-        segment = self._segments[number]
-        if recovery_point <= segment.base_offset:
-            return number, 0
+    def _take_snapshot(self, offset: int, producers: ProducerStates) -> None:
         try:
-            segment.load()
-            found = segment.translate_offset(recovery_point, segment.size_bytes)
-            if found is not None:
-                return number, found[0]
-            last = segment.last_batch()
-        except (CorruptIndexError, FileNotFoundError) as error:
-            logger.warning("%s: checked from its front: %s", segment.records.path, error)
-            return number, 0
-        next_offset = segment.base_offset if last is None else last.last_offset + 1
-        if next_offset < recovery_point:
-            logger.warning(
-                "%s: the recovery point %d is beyond the end of its segment, %d; checking all of the log",
-                *(segment.records.path, recovery_point, next_offset),
-            )
-            return None, 0
-        return number, last.position + last.size_bytes if last else 0
+            self._snapshots.take(offset, producers)
+        except OSError as error:  # a full disk can still be read from
+            logger.warning("%s: what is known of producers is not written down: %s", self._directory, error)
 
     def _put_aside(self, first: int) -> None:
         """Rename the segments from number `first` on; the next start removes them."""
@@ -175,8 +155,8 @@ class LogLoader:
     def _load_clean(self) -> ProducerStates:
         """Believe all but the indexes' sizes and the end of the last segment; return the producers.
 
-        A log without any snapshot has had no producer to remember: nothing is read to find that out. Kafka does the
-        same.
+        A log without any snapshot has had no producer to remember: nothing is read to find that out, and empty ones are
+        written. Kafka does the same.
         """
         self._ensure_indexes(len(self._segments) - 1)
         active = self._segments[-1]
@@ -185,22 +165,23 @@ class LogLoader:
             active.check_indexes()
         except (CorruptIndexError, FileNotFoundError) as error:
             self._rebuild_indexes(len(self._segments) - 1, error)
-        last = active.last_batch()
-        end = last.position + last.size_bytes if last else 0
-        if end < active.size_bytes:
-            self._cut_after_clean_stop(active)
+        self._cut_after_clean_stop(active)
         if not len(self._snapshots):
+            for segment in self._segments[-2:]:
+                self._take_snapshot(segment.base_offset, ProducerStates())
             return ProducerStates()
         return self._producer_loader.load(self._segments, active.next_offset())
 
     def _cut_after_clean_stop(self, active: LogSegment) -> None:
-        size = active.size_bytes
-        producers = self._producer_loader.load(self._segments, active.base_offset)
-        reason = active.recover(producers, self._leader_epochs)
-        logger.warning(
-            "%s: cut at position %d, %d bytes dropped, after a clean stop: %s",
-            *(active.records.path, active.size_bytes, size - active.size_bytes, reason),
-        )
+        """Make the active segment end with a whole batch, for the next one to follow it."""
+        last = active.last_batch()
+        end, size = last.position + last.size_bytes if last else 0, active.size_bytes
+        if end < size:
+            active.truncate_to(end)
+            logger.warning(
+                "%s: cut at position %d, %d bytes dropped, after a clean stop: they are no whole batch",
+                *(active.records.path, end, size - end),
+            )
 
     def _ensure_indexes(self, count: int) -> None:
         """Make index files of the first segments that are missing, or whose size says they are damaged."""

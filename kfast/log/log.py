@@ -87,7 +87,7 @@ class Log(LogReader):
         loaded = LogLoader(path, config, file_pool, clock).load(recovery_point, log_start_offset, was_clean)
         local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots, loaded.end_offset)
         log = cls(local, config, clock, scheduler, loaded, flush_stats or FlushStats(clock))
-        log._set_recovery_point(min(recovery_point, loaded.flushed_offset))
+        log._set_recovery_point(max(loaded.flushed_offset, loaded.log_start_offset))
         return log
 
     # Writing

@@ -97,10 +97,10 @@ class LogManager:
         try:
             self._recovery_points = OffsetCheckpoint(self.directory / RECOVERY_POINT_CHECKPOINT)
             self._log_start_offsets = OffsetCheckpoint(self.directory / LOG_START_OFFSET_CHECKPOINT)
+            self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
             self._known_recovery_points = self._read_recovery_points()
             self._known_log_start_offsets = self._log_start_offsets.read()
             self._written_down = {*self._known_recovery_points, *self._known_log_start_offsets}
-            self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
             cleaner_config = cleaner_config or CleanerConfig()
             cleaner = LogCleaner(self.directory, self._open_logs, clock, cleaner_config)
             self._cleaner = cleaner if cleaner_config.is_enabled else None
@@ -114,6 +114,7 @@ class LogManager:
             return self._recovery_points.read()
         except LogDirectoryError as error:
             logger.warning("checking all logs in full: %s", error)
+            self._was_clean = False
             return {}
 
     # Logs

@@ -29,9 +29,9 @@ class ProducerLoader:
     expiration_ms: int
 
     def load(self, segments: Sequence[LogSegment], up_to: int) -> ProducerStates:
-        """Return the states of a log's producers before the batch at offset `up_to`."""
-        found = self.snapshots.last_before(segments[0].base_offset, up_to)
-        start_offset, states = found or (segments[0].base_offset, [])
+        """Return the states of a log's producers before the batch at offset `up_to`, by what lies above its start."""
+        found = self.snapshots.last_before(up_to)
+        start_offset, states = found or (self.snapshots.log_start_offset, [])
         now_ms = self.clock.now_ms()
         producers = ProducerStates(state for state in states if not is_expired(state, now_ms, self.expiration_ms))
         later = LogSegments(segments).since(start_offset) if start_offset < up_to else ()
@@ -48,7 +48,7 @@ def _replay(segment: LogSegment, start_offset: int, up_to: int, producers: Produ
         for _, batch in segment.records.batches(position):
             if batch.base_offset >= up_to:
                 return
-            if batch.base_offset >= start_offset:
+            if batch.last_offset >= start_offset:
                 producers.replay(batch)
     except CorruptRecordError as error:
         logger.warning("%s: producers of the rest are not known: %s", segment.records.path, error)

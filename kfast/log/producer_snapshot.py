@@ -41,18 +41,19 @@ class CorruptSnapshotError(KfastError):
 class ProducerSnapshots:
     """The snapshots of one log, by their offsets. Guarded by the log's lock."""
 
-    __slots__ = ("_directory", "_log_start_offset", "_offsets", "_unsynced")
+    __slots__ = ("_directory", "_offsets", "_unsynced", "log_start_offset")
 
     def __init__(self, directory: str, offsets: Iterable[int], log_start_offset: int) -> None:
         self._directory = directory
         self._offsets = sorted(offsets)
         self._unsynced: set[int] = set()
-        self._log_start_offset = log_start_offset
+        self.log_start_offset = log_start_offset
+        """Nothing is known, and nothing needed, of the producers below it."""
 
     @property
     def last_offset(self) -> int:
-        """Of the newest one. Where the log starts nothing is known of producers, and none is needed."""
-        return self._offsets[-1] if self._offsets else self._log_start_offset
+        """Of the newest one; where there is none, the log start offset."""
+        return self._offsets[-1] if self._offsets else self.log_start_offset
 
     def take(self, offset: int, states: Iterable[ProducerState]) -> None:
         """Write one of `offset`, the log's end, unless there is one or nothing was appended since. Raises OSError."""
@@ -61,10 +62,10 @@ class ProducerSnapshots:
             self._offsets.append(offset)
             self._unsynced.add(offset)
 
-    def last_before(self, first_offset: int, up_to: int) -> tuple[int, list[ProducerState]] | None:
-        """The newest one from `first_offset` on and not after `up_to`; what cannot be read on the way is removed."""
+    def last_before(self, up_to: int) -> tuple[int, list[ProducerState]] | None:
+        """The newest one above the log start offset and up to `up_to`; what cannot be read on the way is removed."""
         for offset in reversed(self._offsets):
-            if first_offset <= offset <= up_to:
+            if self.log_start_offset < offset <= up_to:
                 try:
                     return offset, read_snapshot(self._path(offset))
                 except FileNotFoundError:
@@ -75,9 +76,12 @@ class ProducerSnapshots:
         return None
 
     def truncate_to(self, offset: int, log_start_offset: int) -> None:
-        """Remove those beyond `offset`, which would be wrong once the log gets there again."""
-        self._log_start_offset = log_start_offset
-        for other in [other for other in self._offsets if other > offset]:
+        """Remove those beyond `offset`, which would be wrong once the log gets there again, and those up to the start.
+
+        Of what lies below the start of a log Kafka remembers no producer.
+        """
+        self.log_start_offset = log_start_offset
+        for other in [other for other in self._offsets if not log_start_offset < other <= offset]:
             self._remove(other)
 
     def remove_stray(self, base_offsets: Collection[int]) -> None:
@@ -149,10 +153,26 @@ def encode_snapshot(states: Iterable[ProducerState]) -> bytes:
             state.coordinator_epoch,
             _NONE if state.transaction_first_offset is None else state.transaction_first_offset,
         )
-        for state in states
+        for state in _in_kafkas_order(list(states))
     ]
     body = COUNT.pack(len(entries)) + b"".join(entries)
     return HEAD.pack(VERSION, crc32c(body)) + body
+
+
+def _in_kafkas_order(states: list[ProducerState]) -> list[ProducerState]:
+    """That in which Kafka's java.util.HashMap has them, so that the bytes are the same.
+
+    Its table has a power of two of places, at least 16, and three quarters of them taken at most.
+    """
+    places = 16
+    while len(states) * 4 > places * 3:
+        places *= 2
+
+    def place(state: ProducerState) -> int:
+        folded = (state.producer_id ^ state.producer_id >> 32) & 0xFFFFFFFF  # Long.hashCode
+        return (folded ^ folded >> 16) & places - 1  # HashMap.hash
+
+    return sorted(states, key=place)
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> list[ProducerState]:

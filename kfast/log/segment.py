@@ -232,10 +232,18 @@ class LogSegment:
         return first_latest(self.records, timestamp_ms, self.position_before(offset))
 
     def last_batch(self) -> BatchPosition | None:
-        """The last batch before the end or whatever is no batch, found from the last index entry on; None without."""
+        """The last batch before the end or whatever is no batch, found from the last index entry on; None without.
+
+        Where no whole batch lies there any more it is found from the front: Kafka then takes the segment for empty.
+        """
+        position = self.offset_index.last_entry().position
+        last = self._last_batch_from(position)
+        return self._last_batch_from(0) if last is None and position else last
+
+    def _last_batch_from(self, position: int) -> BatchPosition | None:
         last = None
         with contextlib.suppress(CorruptRecordError):
-            for batch in self.records.headers(self.offset_index.last_entry().position):
+            for batch in self.records.headers(position):
                 last = batch
         return last
 
@@ -256,7 +264,7 @@ class LogSegment:
         last = self.offset_index.last_entry()
         if last.position and not self.records.holds_entry(*last):
             raise CorruptIndexError(f"{self.offset_index.path}: {last} is not so in the log of {self.size_bytes} bytes")
-        self._bytes_since_last_index_entry = self.size_bytes - last.position
+        self._bytes_since_last_index_entry = 0
         self._max_timestamp = None
 
     def check_indexes(self) -> None:
@@ -270,11 +278,11 @@ class LogSegment:
 
     def rebuild_indexes(self, producers: ProducerStates) -> None:
         """Make the indexes anew from the batches; their checksums are not checked and nothing is cut."""
-        self._start_indexes(0)
+        self._reset_indexes()
         with contextlib.suppress(CorruptRecordError):
             for position, batch in self.records.batches():
                 self._note(position, batch, producers)
-        self.finish()
+        self._finish_indexes()
 
     def _note(self, position: int, batch: RecordBatch, producers: ProducerStates) -> None:
         """Index a batch that lies in the log already; `producers` take it over."""
@@ -283,16 +291,16 @@ class LogSegment:
             self.transaction_index.append(aborted)
         self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
 
-    def recover(self, producers: ProducerStates, leader_epochs: LeaderEpochs, from_position: int = 0) -> str | None:
-        """Check each batch's size and CRC from `from_position` on, index it anew, cut at the first bad byte.
+    def recover(self, producers: ProducerStates, leader_epochs: LeaderEpochs) -> str | None:
+        """Check each batch's size and CRC, index it anew, cut at the first bad byte.
 
-        What lies before `from_position` is believed, indexes included; `producers` and `leader_epochs` are as they were
-        there, and follow. Returns why the file was cut, or None.
+        `producers` and `leader_epochs` are as they were before the segment, and follow. Returns why the file was cut,
+        or None.
         """
-        self._start_indexes(from_position)
-        end, reason = from_position, None
+        self._reset_indexes()
+        end, reason = 0, None
         try:
-            for position, batch in self.records.batches(from_position):
+            for position, batch in self.records.batches():
                 batch.ensure_undamaged()
                 last_offset = batch.last_offset
                 if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
@@ -306,18 +314,20 @@ class LogSegment:
         if end < self.size_bytes:
             reason = reason or f"the batch is cut off after {self.size_bytes - end} bytes"
             self.records.truncate_to(end)
-        self.finish()
+        self._finish_indexes()
         return reason
 
-    def _start_indexes(self, position: int) -> None:
-        if position:
-            self._truncate_indexes(position)
-        else:
-            self.offset_index.reset()
-            self.time_index.reset()
-            self.transaction_index.reset()
-            self._max_timestamp = NO_TIMESTAMP_OFFSET
-            self._bytes_since_last_index_entry = 0
+    def _reset_indexes(self) -> None:
+        self.offset_index.reset()
+        self.time_index.reset()
+        self.transaction_index.reset()
+        self._max_timestamp = NO_TIMESTAMP_OFFSET
+        self._bytes_since_last_index_entry = 0
+
+    def _finish_indexes(self) -> None:
+        """As Kafka does, count the bytes to the next entry from what is appended after opening."""
+        self.finish()
+        self._bytes_since_last_index_entry = 0
 
     def truncate_to(self, position: int) -> None:
         """Cut the file and its indexes at `position`, where a batch starts."""

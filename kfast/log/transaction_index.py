@@ -83,7 +83,7 @@ class TransactionIndex:
                 raise CorruptIndexError(f"{self.path}: {size} bytes are no multiple of {ENTRY.size}")
 
     def keep(self, entries: Iterable[AbortedTransaction]) -> None:
-        """Replace all entries; without any the file goes."""
+        """Replace all entries; without any no file is made."""
         kept = tuple(entries)
         if not kept:
             self.reset()
@@ -101,10 +101,9 @@ class TransactionIndex:
             self.keep(kept)
 
     def reset(self) -> None:
-        """Have no entries, and no file."""
-        self._file_pool.discard(self.path)
+        """Have no entries; a file that is there stays, as in Kafka, and is empty."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+            os.truncate(self.path, 0)
         self._entries = ()
 
     def flush(self) -> None:

@@ -108,19 +108,24 @@ def test_below_the_recovery_point_nothing_is_scanned(crash: Any, open_log: Any) 
     assert log.log_end_offset == 683
 
 
-def test_recovery_starts_inside_a_segment(crash: Any, open_log: Any) -> None:
-    directory, _ = crash("flip-last-segment")  # the damaged batch holds offset 670
-    log = open_log(directory, {"recovery_point": 600}, **INDEX_INTERVAL)
-    assert (log.log_end_offset, log.recovery_point) == (670, 600)
-    again = open_log(crash("flip-last-segment")[0], {"recovery_point": 679}, **INDEX_INTERVAL)
-    assert again.log_end_offset == 683
+def test_the_segment_that_holds_the_recovery_point_is_checked_from_its_front(crash: Any, open_log: Any) -> None:
+    """As in Kafka, also where all of it had been flushed."""
+    for recovery_point in (600, 679, 683):
+        directory, _ = crash("flip-last-segment")  # the damaged batch holds offset 670
+        log = open_log(directory, {"recovery_point": recovery_point}, **INDEX_INTERVAL)
+        assert (log.log_end_offset, log.recovery_point) == (670, min(recovery_point, 670))
 
 
-def test_a_recovery_point_beyond_the_end_is_not_believed(crash: Any, open_log: Any) -> None:
-    directory, after = crash("flip-middle-segment")
+def test_of_a_recovery_point_beyond_the_end_the_last_segment_is_checked(crash: Any, open_log: Any) -> None:
+    """As in Kafka: what had been flushed before it is not dropped for damage in a segment further on."""
+    directory, _ = crash("flip-middle-segment")
     log = open_log(directory, {"recovery_point": 10_000}, **INDEX_INTERVAL)
-    assert log.log_end_offset == after["end_offset_on_disk"]
-    assert log.recovery_point == 0
+    assert (log.log_end_offset, log.recovery_point) == (683, 683)
+    directory, _ = crash("flip-last-segment")
+    log = open_log(directory, {"recovery_point": 10_000}, **INDEX_INTERVAL)
+    assert (log.log_end_offset, log.recovery_point) == (670, 670)
+    directory, _ = crash("zero-tail")
+    assert open_log(directory, {"recovery_point": 10_000}, **INDEX_INTERVAL).log_end_offset == 683
 
 
 def test_recovery_from_inside_a_segment_makes_the_same_indexes(open_log: Any, make_batch: Any, tmp_path: Path) -> None:
@@ -144,6 +149,34 @@ def test_after_a_clean_stop_the_tail_is_still_looked_at(
         log = open_log(directory, {"was_clean": True, "recovery_point": 683}, **INDEX_INTERVAL)
         assert log.log_end_offset == end_offset
         assert "after a clean stop" in caplog.text
+
+
+def test_after_a_clean_stop_no_whole_batch_is_cut_off(
+    crash: Any, open_log: Any, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither one before half a batch, whatever its checksum says, nor those an index entry does not lead to."""
+    directory, _ = crash("flip-last-segment")
+    path = Path(directory, "00000000000000000560.log")
+    os.truncate(path, path.stat().st_size - 1)
+    log = open_log(directory, {"was_clean": True, "recovery_point": 683}, **INDEX_INTERVAL)
+    assert log.log_end_offset == 679
+    for missing in (1, 30):  # in the batch that the last index entry leads to
+        other = open_log(index_interval_bytes=0)
+        for _ in range(4):
+            other.append(make_batch(2))
+        other.close()
+        path = Path(other.segments[0].records.path)
+        os.truncate(path, path.stat().st_size - missing)
+        again = open_log(index_interval_bytes=0, log_arguments={"was_clean": True, "recovery_point": 8})
+        assert again.log_end_offset == 6
+        again.append(make_batch(2))
+        again.delete()
+    assert "no whole batch" in caplog.text
+
+
+def test_after_a_clean_stop_the_recovery_point_is_the_end(crash: Any, open_log: Any) -> None:
+    log = open_log(crash("as-it-is")[0], {"was_clean": True, "recovery_point": 0}, **INDEX_INTERVAL)
+    assert log.recovery_point == 683
 
 
 def test_after_a_clean_stop_missing_indexes_are_made(crash: Any, open_log: Any) -> None:

@@ -32,8 +32,8 @@ def test_one_is_taken_where_something_was_appended_since(tmp_path):
         snapshots.take(offset, STATES)
     assert offsets(tmp_path) == [10, 20]
     assert snapshots.last_offset == 20
-    assert snapshots.last_before(0, 19) == (10, STATES)
-    assert snapshots.last_before(11, 19) is None
+    assert snapshots.last_before(19) == (10, STATES)
+    assert snapshots.last_before(9) is None
     snapshots.truncate_to(15, 5)
     assert (offsets(tmp_path), snapshots.last_offset) == ([10], 10)
 
@@ -44,9 +44,30 @@ def test_one_that_cannot_be_believed_is_removed_and_an_older_one_taken(tmp_path,
         snapshots.take(offset, STATES)
     (tmp_path / f"{30:020d}.snapshot").write_bytes(b"junk")
     (tmp_path / f"{20:020d}.snapshot").unlink()
-    assert snapshots.last_before(0, 99) == (10, STATES)
+    assert snapshots.last_before(99) == (10, STATES)
     assert offsets(tmp_path) == [10]
     assert "4 bytes; its head alone has 10; removed" in caplog.text
+
+
+def test_up_to_the_start_of_the_log_none_is_kept(tmp_path):
+    snapshots = ProducerSnapshots(str(tmp_path), [], 0)
+    for offset in (10, 20, 30):
+        snapshots.take(offset, STATES)
+    snapshots.truncate_to(30, 20)
+    assert offsets(tmp_path) == [30]
+    assert snapshots.last_before(29) is None
+
+
+def test_producers_are_in_the_order_of_javas_hash_map(tmp_path):
+    """Seen in snapshots of Apache Kafka: by the low bits of their ids, of which more count the more there are."""
+    for ids, order in (
+        ((14, 15, 16, 17), (16, 17, 14, 15)),
+        (range(1006, 1018), (1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1006, 1007)),
+        (range(20, 33), (32, *range(20, 32))),
+        ((1 << 32, 2), (1 << 32, 2)),
+    ):
+        path = write_snapshot(str(tmp_path), 1, [ProducerState(producer_id) for producer_id in ids])
+        assert tuple(state.producer_id for state in read_snapshot(path)) == order
 
 
 def test_of_those_that_belong_to_no_segment_the_one_of_the_end_stays(tmp_path):

@@ -27,6 +27,14 @@ def test_without_an_aborted_transaction_there_is_no_file(index, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_is_there_stays_without_entries(full, tmp_path):
+    """Apache Kafka leaves it too, after recovery or a cut."""
+    full.reset()
+    assert (len(full), [path.stat().st_size for path in tmp_path.iterdir()]) == (0, [0])
+    full.append(FIRST)
+    assert TransactionIndex(full.path, full._file_pool).entries == (FIRST,)
+
+
 def test_entries_are_read_back(full, file_pool):
     full.flush()
     assert TransactionIndex(full.path, file_pool).entries == (FIRST, SECOND, THIRD)
