@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 
@@ -102,6 +103,12 @@ def damaged(position: int) -> bytearray:
     return records
 
 
+def old_message(magic: int, size: int) -> bytes:
+    """One of version 0 or 1, without a key: Kafka takes them no more from Produce 3 on, and says INVALID_RECORD."""
+    content = bytes([magic, 0]) + bytes(8 * magic) + b"\xff" * 4 + size.to_bytes(4) + bytes(size)
+    return bytes(8) + (4 + len(content)).to_bytes(4) + crc32(content).to_bytes(4) + content
+
+
 @pytest.mark.parametrize(
     ("records", "error_code"),
     [
@@ -112,11 +119,18 @@ def damaged(position: int) -> bytearray:
         (batch()[:-1], 87),
         (batch() + b"\0", 87),
         (batch(is_control=True), 87),
+        (old_message(0, 10), 87),
+        (old_message(0, 100), 87),
+        (old_message(1, 100), 87),
+        (old_message(1, 100) * 2, 87),
         (damaged(-1), 2),
         (damaged(16), 2),
         (damaged(17), 2),
     ],
-    ids=["null", "empty", "short", "two", "cut off", "more", "control", "flipped bit", "magic", "checksum"],
+    ids=[
+        *("null", "empty", "short", "two", "cut off", "more", "control"),
+        *("short version 0", "version 0", "version 1", "two of version 1", "flipped bit", "magic", "checksum"),
+    ],
 )
 def test_what_is_no_good_batch_is_refused_and_nothing_appended(
     broker: kfast.Broker, context: RequestContext, records: bytes, error_code: int
