@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from kfast.broker.metadata_image import MetadataImage
 from kfast.broker.quorum import Quorum
-from kfast.log.checkpoints import fsync_directory
+from kfast.log.checkpoints import move_atomically
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.control_records import ControlRecord, SnapshotFooter, SnapshotHeader, encode_control
 from kfast.record.metadata_records import (
@@ -69,8 +69,7 @@ def write_snapshot(
             file.write(batch)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
-    fsync_directory(directory)
+    move_atomically(partial, path)
 
 
 def _batches(epoch: int, quorum: Quorum, records: Iterator[MetadataRecord], now_ms: int) -> Iterator[bytearray]:

@@ -125,22 +125,39 @@ def write_partition_metadata(directory: str | os.PathLike[str], topic_id: uuid.U
 
     So a new topic of 50 partitions waits for 50 fsyncs and not for 150.
     """
-    _replace(Path(directory, PARTITION_METADATA), f"version: 0\ntopic_id: {uuid_to_text(topic_id)}")
+    path = Path(directory, PARTITION_METADATA)
+    _written_beside(path, f"version: 0\ntopic_id: {uuid_to_text(topic_id)}").replace(path)
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace the file at `path` by one that holds `text`, and have both the bytes and the name on the disk."""
-    _replace(path, text)
-    fsync_directory(path.parent)
+    move_atomically(_written_beside(path, text), path)
 
 
-def _replace(path: Path, text: str) -> None:
+def _written_beside(path: Path, text: str) -> Path:
+    """A file that is to take the name `path`, its bytes on the disk."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    return temporary
+
+
+def move_atomically(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Give a file or directory another name, and return when the name is on the disk.
+
+    Source: Kafka's Utils.atomicMoveWithFallback.
+    """
+    os.replace(source, target)
+    fsync_directory(Path(target).parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, those it lies in too, unless it is there; return when its name is on the disk."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        fsync_directory(path.absolute().parent)
 
 
 def fsync_directory(path: str | os.PathLike[str]) -> None:

@@ -15,6 +15,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeAlias
 
 from kfast.errors import KafkaStorageError
@@ -96,7 +97,7 @@ class Flusher:
         if segments is not self._named_segments:
             fsync_directory(self._directory)
             if self._named_segments is None:
-                fsync_directory(os.path.dirname(self._directory))  # which holds the name of a new partition
+                fsync_directory(Path(self._directory).parent)  # which holds the name of a new partition
             self._named_segments = segments
 
     def _flush_aids(self, aids: Iterable[Aid]) -> None:

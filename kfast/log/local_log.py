@@ -124,6 +124,16 @@ class LocalLog:
         except OSError as error:
             logger.error("%r took its place in %s, but not its name: %s", new, self.directory, error)
 
+    def flush_names(self) -> None:
+        """Return when the names of the segments are on the disk.
+
+        Where that fails the next start may find those of before: .swap files, which it puts into place.
+        """
+        try:
+            fsync_directory(self.directory)
+        except OSError as error:
+            logger.error("%s: the names of its segments: %s", self.directory, error)
+
     def create_cleaned(self, base_offset: int, config: LogConfig) -> LogSegment:
         """Make the files of a segment that is to replace others; they are no part of the log yet."""
         return LogSegment.create(self.directory, base_offset, self._file_pool, config, CLEANED_SUFFIX)

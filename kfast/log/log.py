@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from kfast.clock import Clock, SystemClock
 from kfast.errors import KafkaStorageError
+from kfast.log.checkpoints import move_atomically
 from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.flush_stats import FlushStats
@@ -304,6 +305,7 @@ class Log(LogReader):
             with self._lock:
                 self._ensure_open()
                 self._local.replace(old, new, self.config.file_delete_delay_ms)
+            self._local.flush_names()
         except OSError as error:
             raise KafkaStorageError(f"{self.directory.name}: replacing segments: {error}") from error
 
@@ -339,7 +341,7 @@ class Log(LogReader):
     def rename(self, directory: str) -> None:
         """Close without flushing and move the directory away, for a partition that is being deleted."""
         self._stop()
-        os.rename(self.directory, directory)
+        move_atomically(self.directory, directory)
         self._local.forget_files()
 
     def delete(self) -> None:

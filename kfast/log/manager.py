@@ -25,6 +25,8 @@ from kfast.log.checkpoints import (
     RECOVERY_POINT_CHECKPOINT,
     OffsetCheckpoint,
     fsync_directory,
+    make_directory,
+    move_atomically,
     read_partition_metadata,
     write_atomically,
     write_partition_metadata,
@@ -90,7 +92,7 @@ class LogManager:
         self._has_failed = False  # to open some log, which may have got half way
         self._is_shut_down = False
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_directory(self.directory)
             self._directory_lock = DirectoryLock(self.directory)
         except OSError as error:
             raise LogDirectoryError(f"{directory} cannot be used: {error.strerror}") from error
@@ -157,7 +159,7 @@ class LogManager:
         if known_id is not None and known_id != topic_id:
             stray = directory.with_name(stray_directory_name(topic, partition))
             logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
-            directory.rename(stray)
+            move_atomically(directory, stray)
         if not directory.exists():
             self._forget(topic, partition)
             if (topic, partition) in self._written_down:
@@ -195,7 +197,7 @@ class LogManager:
                 log.rename(str(doomed))
             elif directory.is_dir():
                 self._begin()
-                directory.rename(doomed)
+                move_atomically(directory, doomed)
             else:
                 return
         self._schedule_removal(doomed, (log.config if log else self._default_config).file_delete_delay_ms)
