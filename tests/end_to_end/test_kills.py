@@ -192,6 +192,39 @@ class Fleeting(Plain):
     is_kept = False
 
 
+class Shortened(Plain):
+    """Some of its records are deleted on request; those may be back after a kill, as with Kafka, and no others go."""
+
+    topic = "shortened"
+    configs = {**SMALL, "file.delete.delay.ms": "10"}  # noqa: RUF012
+    is_kept = False
+
+    def __init__(self, random: random.Random) -> None:
+        super().__init__(random)
+        self.asked_offset = 0
+
+    def make(self, **producer: int) -> bytearray:
+        if self.acknowledged and self.random.random() < 0.05:
+            self.asked_offset = max(self.asked_offset, self.random.choice(sorted(self.acknowledged)[-5:]))
+            self.delete_records()
+        return super().make(**producer)
+
+    def run(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        super().run(connection)
+
+    def delete_records(self) -> None:
+        partition = {"partition_index": 0, "offset": self.asked_offset}
+        topics = [{"name": self.topic, "partitions": [partition]}]
+        answer = ask(self.connection, ApiKey.DELETE_RECORDS, topics=topics, timeout=TIME_OUT)
+        accepted(answer.topics[0].partitions[0].error_code)
+        assert answer.topics[0].partitions[0].low_watermark == self.asked_offset
+
+    def check(self, connection: ClientConnection) -> None:
+        super().check(connection)
+        assert offset_at(connection, self.topic, 0, EARLIEST_TIMESTAMP) <= self.asked_offset
+
+
 class Idempotent(Plain):
     """A producer that sends what was not answered again to the next broker, and some of what was."""
 
@@ -370,7 +403,7 @@ class Topics(Load):
         assert not self.deleted & names, "topics are back"
 
 
-LOADS = (Plain, Flushed, Fleeting, Idempotent, Compacted, Commits, Topics)
+LOADS = (Plain, Flushed, Fleeting, Shortened, Idempotent, Compacted, Commits, Topics)
 
 
 class Directory:
