@@ -75,7 +75,7 @@ def beside_arms(is_smoke: bool = False, with_cluster: bool = False) -> list[Arm]
     """
     if is_smoke:
         arms = [beside_arm(broker, load) for load in SMOKE_LOADS for broker in (KFAST, KAFKA)]
-        arms.append(beside_arm(CHECKING_KFAST, PRODUCE))
+        arms.insert(arms.index(beside_arm(KAFKA, PRODUCE)), beside_arm(CHECKING_KFAST, PRODUCE))
         repeated = [beside_arm(KFAST, ALONE).again()]
     else:
         arms = [beside_arm(broker, load) for load in LOADS for broker in _brokers_of(load)]
