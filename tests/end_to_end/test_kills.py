@@ -335,12 +335,12 @@ class Commits(Load):
 
     def __init__(self, random: random.Random) -> None:
         super().__init__(random)
-        self.acknowledged: dict[str, int] = {}
-        self.sent: dict[str, int] = {}
+        self.acknowledged = {f"group{number}": -1 for number in range(self.GROUPS)}
+        self.sent = dict(self.acknowledged)
 
     def prepare(self, connection: ClientConnection) -> None:
-        for number in range(self.GROUPS):
-            ask(connection, ApiKey.FIND_COORDINATOR, key_type=0, coordinator_keys=(f"group{number}",))
+        for group in self.acknowledged:
+            ask(connection, ApiKey.FIND_COORDINATOR, key_type=0, coordinator_keys=(group,))
 
     def run(self, connection: ClientConnection) -> None:
         while True:
@@ -360,7 +360,7 @@ class Commits(Load):
             answer = ask(connection, ApiKey.OFFSET_FETCH, groups=[wanted])
             found = answer.groups[0].topics[0].partitions[0]
             assert offset <= found.committed_offset <= self.sent[group]
-            assert found.metadata == "m" * (found.committed_offset % 50)
+            assert found.metadata == "m" * (max(0, found.committed_offset) % 50)
 
 
 class Topics(Load):
