@@ -168,7 +168,11 @@ class FileRecords:
             block = self.read(position, min(SCAN_SIZE, end - position))
             start, size_read = 0, len(block)
             while start + HEADER_SIZE <= size_read:
-                batch = BATCH_TYPES[block[start + MAGIC_POSITION]](block, start)
+                try:
+                    batch = BATCH_TYPES[block[start + MAGIC_POSITION]](block, start)
+                except CorruptRecordError:
+                    length = _unpack_entry(block, start)[1]
+                    raise CorruptRecordError(f"batch at position {position + start} says {length} bytes") from None
                 size = batch.size_bytes
                 if start + size > size_read:
                     break

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from kfast.clock import Clock
-from kfast.errors import KafkaStorageError, LogDirectoryError, UnsupportedVersionError
+from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import (
     CLEAN_SHUTDOWN_FILE,
     LOG_START_OFFSET_CHECKPOINT,
@@ -147,7 +147,7 @@ class LogManager:
                 self._begin()
                 try:
                     log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
-                except (OSError, UnsupportedVersionError) as error:
+                except (OSError, KafkaStorageError) as error:
                     self._has_failed = True
                     name = partition_directory_name(topic, partition)
                     raise KafkaStorageError(f"{name} cannot be opened in {self.directory}: {error}") from error

@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from kfast.errors import CorruptRecordError
+from kfast.errors import CorruptRecordError, KafkaStorageError
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
@@ -286,6 +286,11 @@ class LogSegment:
 
     def _note(self, position: int, batch: RecordBatch, producers: ProducerStates) -> None:
         """Index a batch that lies in the log already; `producers` take it over."""
+        if not self.base_offset <= batch.last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
+            raise KafkaStorageError(
+                f"{self.records.path}: the batch at position {position} ends at offset {batch.last_offset}, "
+                f"which a segment that begins at {self.base_offset} cannot hold"
+            )
         aborted = producers.replay(batch)
         if aborted is not None:
             self.transaction_index.append(aborted)
@@ -295,16 +300,14 @@ class LogSegment:
         """Check each batch's size and CRC, index it anew, cut at the first bad byte.
 
         `producers` and `leader_epochs` are as they were before the segment, and follow. Returns why the file was cut,
-        or None.
+        or None. Raises KafkaStorageError, as Kafka refuses such a log, at an undamaged batch with an offset that cannot
+        be there; nothing is cut then.
         """
         self._reset_indexes()
         end, reason = 0, None
         try:
             for position, batch in self.records.batches():
                 batch.ensure_undamaged()
-                last_offset = batch.last_offset
-                if not self.base_offset <= last_offset <= self.base_offset + MAX_RELATIVE_OFFSET:
-                    raise CorruptRecordError(f"batch ends at offset {last_offset} in segment {self.base_offset}")
                 self._note(position, batch, producers)
                 if batch.partition_leader_epoch >= max(leader_epochs.latest, 0):  # the latest may begin earlier
                     leader_epochs.assign(batch.partition_leader_epoch, batch.base_offset)

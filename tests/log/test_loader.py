@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from kfast.errors import KafkaStorageError
 from kfast.log.log import Log
 from kfast.log.names import OFFSET_INDEX_SUFFIX, SNAPSHOT_SUFFIX, file_path
-from kfast.record.batch import RecordBatch
+from kfast.record.batch import RecordBatch, stamp
 from kfast.record.layout import MAGIC_POSITION
 
 INDEX_INTERVAL = {"index_interval_bytes": 1000, "segment_bytes": 20000}
@@ -260,3 +261,21 @@ def test_a_magic_that_is_too_high_is_passed_over_as_kafka_does(open_log: Any, ma
     data[len(make_batch(2)) + MAGIC_POSITION] = 9
     path.write_bytes(data)
     assert open_log().log_end_offset == 6
+
+
+@pytest.mark.parametrize("base_offset", [-5, 2 + 2**32])
+def test_an_offset_that_a_segment_cannot_hold_is_refused_and_nothing_cut(
+    open_log: Any, make_batch: Any, base_offset: int
+) -> None:
+    """No checksum covers it. Kafka does not open such a log either."""
+    log = open_log()
+    for _ in range(3):
+        log.append(make_batch(2))
+    log.close()
+    path = Path(log.segments[0].records.path)
+    data = bytearray(path.read_bytes())
+    stamp(data, len(make_batch(2)), base_offset, 0)
+    path.write_bytes(data)
+    with pytest.raises(KafkaStorageError, match=rf"position {len(make_batch(2))} ends at offset {base_offset + 1}, "):
+        open_log()
+    assert path.read_bytes() == data
