@@ -116,6 +116,7 @@ class LogLoader:
             if not self._recover_segment(number, producers):
                 self._put_aside(number + 1)
                 break
+            self._report_gap(number)
         return producers
 
     def _recover_segment(self, number: int, producers: ProducerStates) -> bool:
@@ -133,6 +134,19 @@ class LogLoader:
             *(segment.records.path, segment.size_bytes, size - segment.size_bytes, reason),
         )
         return False
+
+    def _report_gap(self, number: int) -> None:
+        """Say what is missing before the next segment: its name may be on the disk before the bytes of this one are.
+
+        A loss of power can leave that of what was not flushed. Kafka passes over it without a word.
+        """
+        end_offset = self._segments[number].next_offset()
+        for following in self._segments[number + 1 : number + 2]:
+            if following.base_offset > end_offset and not self._config.is_compacted:
+                logger.warning(
+                    "%s: offsets %d to %d are missing before it",
+                    *(following.records.path, end_offset, following.base_offset - 1),
+                )
 
     def _take_snapshot(self, offset: int, producers: ProducerStates) -> None:
         try:

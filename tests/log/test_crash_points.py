@@ -604,3 +604,15 @@ def test_a_loss_of_power_at_any_step_leaves_what_was_flushed(
         shutil.rmtree(directory)
         shutil.rmtree(lost)
     assert step > 50
+
+
+def test_what_is_missing_between_two_segments_is_said(
+    open_log: Any, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = open_log(segment_bytes=2 * len(make_batch(1)))
+    for _ in range(5):
+        log.append(make_batch(1))
+    os.truncate(log.segments[1].records.path, len(make_batch(1)))
+    again = Log.open(log.directory, log.config)
+    assert [offset for offset, _ in records_of(again)] == [0, 1, 2, 4]
+    assert f"{4:020d}.log: offsets 3 to 3 are missing before it" in caplog.text
