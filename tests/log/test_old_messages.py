@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from kfast.clock import ManualClock
 from kfast.errors import KafkaStorageError
+from kfast.log.cleanable import cleanable
+from kfast.log.cleaner import Cleaner
 from kfast.log.compaction import CleanedTransactions, OffsetMap, RecordFilter
 from kfast.log.config import LogConfig
 from kfast.log.dump import Entry, dump, to_line
@@ -211,6 +214,22 @@ def test_compaction_writes_what_it_keeps_in_the_version_of_today(
                 ],
             }
             assert ours == theirs, (case, batch)
+
+
+def test_a_log_of_three_versions_is_compacted(archive: Path, facts: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copy(log_of(archive, "mixed"), tmp_path)
+    clock = ManualClock(1_600_000_000_000)
+    log = Log.open(tmp_path, LogConfig(cleanup_policy=frozenset({"compact"})), clock=clock)
+    log.roll()
+    report = Cleaner(clock).clean(cleanable(log, None, clock.now_ms()))
+    assert (report.end_offset, len(log.segments)) == (1047, 2)
+    batches = list(iter_batches(log.read(1000, 1 << 20).records.read()))
+    assert {batch.magic for batch in batches} == {2}
+    left = [[record.offset, record.timestamp_ms] for batch in batches for record in batch.records()]
+    before = [record[:4] for batch in facts["mixed"]["batches"] for record in batch["records"]]
+    last_of_each = {key: [offset, timestamp_ms] for offset, timestamp_ms, key, _ in before}
+    assert left == sorted(last_of_each.values())
+    log.close()
 
 
 def test_a_log_of_three_versions_is_opened_read_as_it_is_and_appended_to(
