@@ -107,3 +107,11 @@ def test_a_slice_is_found_and_not_read(records: FileRecords) -> None:
     slice_ = records.slice(header.position, header.size_bytes)
     assert RecordBatch(slice_.read()).base_offset == header.base_offset
     assert records.read(header.position, header.size_bytes) == slice_.read()
+
+
+def test_a_batch_of_an_impossible_size_is_never_what_was_looked_for(records: FileRecords) -> None:
+    end = 2 * len(SIZES)
+    records.append(end.to_bytes(8) + b"\xa5" * 92)
+    assert records.find(end - 1, 0, records.size_bytes) is not None
+    with pytest.raises(CorruptRecordError, match="-1515870811"):
+        records.find(end, 0, records.size_bytes)
