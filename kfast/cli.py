@@ -109,10 +109,12 @@ def _serve(options: argparse.Namespace) -> int:
     import logging
 
     from kfast.broker.serve import serve
+    from kfast.cli_recovery import recovery_bar
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        serve(options.listen, options.data_dir, options.copy_mode, _key_values(options.config), _print_ready)
+        with recovery_bar(sys.stderr):
+            serve(options.listen, options.data_dir, options.copy_mode, _key_values(options.config), _print_ready)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) or error.filename is not None:
             raise

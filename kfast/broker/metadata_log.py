@@ -287,11 +287,12 @@ class MetadataLog:
 
         What a topic left that was being deleted when the broker was killed goes now.
         """
-        for name in self.image.topics:
-            try:
-                self._create_logs(self.image, name)
-            except KafkaStorageError as error:
-                logger.error("offline until its disk works: %s", error)
+        with self._logs.loading(sum(len(topic.partitions) for topic in self.image.topics.values())):
+            for name in self.image.topics:
+                try:
+                    self._create_logs(self.image, name)
+                except KafkaStorageError as error:
+                    logger.error("offline until its disk works: %s", error)
         for directory in self._logs.partition_directories():
             parsed = parse_partition_directory(directory)
             if parsed is None or parsed[0] == CLUSTER_METADATA_TOPIC:

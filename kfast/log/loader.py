@@ -26,6 +26,7 @@ from kfast.log.passing_files import tidy_up
 from kfast.log.producer_loader import ProducerLoader
 from kfast.log.producer_snapshot import ProducerSnapshots
 from kfast.log.producer_state import ProducerStates
+from kfast.log.recovery_progress import RecoveryProgress
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
 
@@ -49,12 +50,15 @@ class LoadedLog:
 class LogLoader:
     """Opens one log. Thread-safe for different directories."""
 
-    def __init__(self, directory: str, config: LogConfig, file_pool: FilePool, clock: Clock) -> None:
+    def __init__(
+        self, directory: str, config: LogConfig, file_pool: FilePool, clock: Clock, progress: RecoveryProgress
+    ) -> None:
         """The directory is made if it is missing."""
         self._directory = directory
         self._config = config
         self._file_pool = file_pool
         self._clock = clock
+        self._progress = progress
         os.makedirs(directory, exist_ok=True)
         files = [(name, parsed) for name in tidy_up(directory, file_pool) if (parsed := parse_file_name(name))]
         base_offsets = _find_segments(directory, files)
@@ -106,17 +110,16 @@ class LogLoader:
         base_offset = self._segments[first].base_offset
         self._snapshots.truncate_to(base_offset, self._snapshots.log_start_offset)
         producers = self._producer_loader.load(self._segments[: first + 1], base_offset)
+        sizes = [segment.size_bytes for segment in self._segments[first:]]
+        self._progress.begin_check(os.path.basename(self._directory), sizes)
         for number in range(first, len(self._segments)):
             if self._segments[number].base_offset <= self._snapshots.log_start_offset:
                 producers = ProducerStates()  # of what lies below the start Kafka remembers none
-            logger.info(
-                "%s: checking segment %d of %d, %d bytes",
-                *(self._directory, number + 1, len(self._segments), self._segments[number].size_bytes),
-            )
             if not self._recover_segment(number, producers):
                 self._put_aside(number + 1)
                 break
             self._report_gap(number)
+        self._progress.end_check()
         return producers
 
     def _recover_segment(self, number: int, producers: ProducerStates) -> bool:
@@ -124,7 +127,8 @@ class LogLoader:
         segment = self._segments[number]
         size = segment.size_bytes
         self._take_snapshot(segment.base_offset, producers)
-        reason = segment.recover(producers, self._leader_epochs)
+        reason = segment.recover(producers, self._leader_epochs, self._progress.note_position)
+        self._progress.end_segment()
         self._take_snapshot(segment.next_offset(), producers)
         producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
         if reason is None:

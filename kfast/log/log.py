@@ -29,6 +29,7 @@ from kfast.log.local_log import LocalLog
 from kfast.log.log_reader import LogReader
 from kfast.log.producer_loader import ProducerLoader
 from kfast.log.producer_state import Admission, BatchMetadata, ProducerState
+from kfast.log.recovery_progress import RecoveryProgress
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
 from kfast.log.segment import LogSegment
@@ -72,6 +73,7 @@ class Log(LogReader):
         scheduler: Scheduler | None = None,
         file_pool: FilePool | None = None,
         flush_stats: FlushStats | None = None,
+        progress: RecoveryProgress | None = None,
         recovery_point: int = 0,
         log_start_offset: int = 0,
         was_clean: bool = False,
@@ -85,7 +87,8 @@ class Log(LogReader):
         config = config or LogConfig()
         clock = clock or SystemClock()
         file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
-        loaded = LogLoader(path, config, file_pool, clock).load(recovery_point, log_start_offset, was_clean)
+        loader = LogLoader(path, config, file_pool, clock, progress or RecoveryProgress(clock))
+        loaded = loader.load(recovery_point, log_start_offset, was_clean)
         local = LocalLog(path, file_pool, scheduler, loaded.segments, loaded.snapshots, loaded.end_offset)
         log = cls(local, config, clock, scheduler, loaded, flush_stats or FlushStats(clock))
         log._set_recovery_point(max(loaded.flushed_offset, loaded.log_start_offset))

@@ -13,7 +13,8 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ from kfast.log.names import (
     partition_directory_name,
     stray_directory_name,
 )
+from kfast.log.recovery_progress import RecoveryProgress
 from kfast.scheduler import Scheduler, Task
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class LogManager:
         self.flush_stats = FlushStats(clock)
         """Of all logs here, also those that are gone."""
         self._clock = clock
+        self._progress: RecoveryProgress | None = None  # while logs are loaded
         self._scheduler = scheduler
         self._file_pool = FilePool() if file_pool is None else file_pool  # an empty one is false
         self._default_config = default_config or LogConfig()
@@ -121,6 +124,16 @@ class LogManager:
 
     # Logs
 
+    @contextmanager
+    def loading(self, log_count: int) -> Iterator[None]:
+        """Say how far it is, if it takes long, while so many logs are opened by `create` in this `with` block."""
+        self._progress = progress = RecoveryProgress(self._clock, log_count)
+        try:
+            yield
+            progress.end()
+        finally:
+            self._progress = None
+
     @property
     def logs(self) -> list[Log]:
         """The logs that are open, as they are now."""
@@ -151,6 +164,8 @@ class LogManager:
                     self._has_failed = True
                     name = partition_directory_name(topic, partition)
                     raise KafkaStorageError(f"{name} cannot be opened in {self.directory}: {error}") from error
+                if self._progress is not None:
+                    self._progress.end_log()
             return log
 
     def _open(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None) -> Log:
@@ -174,6 +189,7 @@ class LogManager:
             scheduler=self._scheduler,
             file_pool=self._file_pool,
             flush_stats=self.flush_stats,
+            progress=self._progress,
             recovery_point=self._known_recovery_points.get((topic, partition), 0),
             log_start_offset=self._known_log_start_offsets.get((topic, partition), 0),
             was_clean=self._was_clean,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kfast.errors import CorruptRecordError, KafkaStorageError
@@ -296,12 +296,17 @@ class LogSegment:
             self.transaction_index.append(aborted)
         self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
 
-    def recover(self, producers: ProducerStates, leader_epochs: LeaderEpochs) -> str | None:
+    def recover(
+        self,
+        producers: ProducerStates,
+        leader_epochs: LeaderEpochs,
+        on_checked: Callable[[int], object] = lambda position: None,
+    ) -> str | None:
         """Check each batch's size and CRC, index it anew, cut at the first bad byte.
 
-        `producers` and `leader_epochs` are as they were before the segment, and follow. Returns why the file was cut,
-        or None. Raises KafkaStorageError, as Kafka refuses such a log, at an undamaged batch with an offset that cannot
-        be there; nothing is cut then.
+        `producers` and `leader_epochs` are as they were before the segment, and follow. `on_checked` is called with the
+        position after each batch. Returns why the file was cut, or None. Raises KafkaStorageError, as Kafka refuses
+        such a log, at an undamaged batch with an offset that cannot be there; nothing is cut then.
         """
         self._reset_indexes()
         end, reason = 0, None
@@ -312,6 +317,7 @@ class LogSegment:
                 if batch.partition_leader_epoch >= max(leader_epochs.latest, 0):  # the latest may begin earlier
                     leader_epochs.assign(batch.partition_leader_epoch, batch.base_offset)
                 end = position + batch.size_bytes
+                on_checked(end)
         except CorruptRecordError as error:
             reason = str(error)
         if end < self.size_bytes:
