@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from kfast.errors import KfastError
-from kfast.log.checkpoints import fsync_file
+from kfast.log.checkpoints import fsync_directory, fsync_file
 from kfast.log.names import DELETED_SUFFIX, SNAPSHOT_SUFFIX, file_path
 from kfast.log.producer_state import BatchMetadata, ProducerState
 from kfast.record.checksum import crc32c
@@ -106,10 +106,13 @@ class ProducerSnapshots:
 
     def flush(self) -> None:
         """Return when all that were taken are on the disk: a clean stop vouches for them. Raises OSError."""
-        for offset in tuple(self._unsynced):
+        unsynced = tuple(self._unsynced)
+        for offset in unsynced:
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                 fsync_file(self._path(offset))
-            self._unsynced.discard(offset)
+        if unsynced:
+            fsync_directory(self._directory)  # which holds their names
+            self._unsynced.difference_update(unsynced)
 
     def _path(self, offset: int) -> str:
         return file_path(self._directory, offset, SNAPSHOT_SUFFIX)

@@ -107,6 +107,8 @@ def test_a_clean_stop_says_so_last(manager: LogManager, make_batch: Any, steps: 
     assert steps[-2:] == [("rename", "data/.kafka_cleanshutdown"), ("fsync", "data")]
     for name in ("00000000000000000000.log", "00000000000000000000.index", "00000000000000000000.timeindex"):
         assert ("fsync", f"data/orders-0/{name}") in steps
+    snapshot = steps.index(("fsync", "data/orders-0/00000000000000000001.snapshot"))
+    assert ("fsync", "data/orders-0") in steps[snapshot:]
 
 
 def test_the_current_directory_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_batch: Any) -> None:
