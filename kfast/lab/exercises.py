@@ -161,7 +161,7 @@ def header_bytes_unnoticed(answer: int | None, log: CrashedLog) -> str:
     if answer is None:
         return "No answer yet."
     start = log.size_bytes - log.segments[-1][1]  # of the last segment's first batch
-    found = [place for place in range(HEADER_SIZE) if not log.break_at(start + place, FLIPPED, NOTHING).lost]
+    found = [place for place in range(HEADER_SIZE) if not log.break_at(start + place, FLIPPED, NOTHING).reports]
     why = "the checksum is of what lies behind it, and what these say now is possible"
     return _check(answer, len(found), 0.0, f"{', '.join(map(str, found))}: {why}")
 

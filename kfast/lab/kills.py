@@ -20,7 +20,9 @@ from typing import Final
 
 from kfast.broker.broker import Broker
 from kfast.broker.process import BrokerProcess
+from kfast.child_process import ChildError
 from kfast.client.produce_load import ProduceLoad
+from kfast.errors import KfastError
 from kfast.lab.lab_directory import LabDirectory
 
 TOPIC: Final = "orders"
@@ -64,7 +66,10 @@ def kills(count: int, records: int) -> Iterator[Kill]:
 
 
 def kill_under_load(data_dir: Path, records: int, found_before: int = 0) -> Kill:
-    """Start a broker, kill it once it has acknowledged `records`, and count what another one finds."""
+    """Start a broker, kill it once it has acknowledged `records`, and count what another one finds.
+
+    Raises ChildError where the load came to an end before.
+    """
     with BrokerProcess(data_dir) as broker:
         load = ProduceLoad(broker.bootstrap_servers, TOPIC, batch_records=BATCH_RECORDS, record_size=RECORD_SIZE)
         thread = threading.Thread(target=_run_until_it_dies, args=[load], name="load-to-be-cut-off")
@@ -76,10 +81,14 @@ def kill_under_load(data_dir: Path, records: int, found_before: int = 0) -> Kill
             os.kill(broker.pid, signal.SIGKILL)
             thread.join()
             load.close()
+    if load.counters.records < records:
+        raise ChildError(
+            f"the load ended after {load.counters.records} of {records} records, before the broker was killed"
+        )
     with Broker(data_dir) as again:
         return Kill(found_before + load.counters.records, again.log(TOPIC, 0).log_end_offset)
 
 
 def _run_until_it_dies(load: ProduceLoad) -> None:
-    with contextlib.suppress(ConnectionError, EOFError, OSError):
+    with contextlib.suppress(KfastError, OSError):
         load.run()

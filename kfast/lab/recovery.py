@@ -19,11 +19,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from kfast.errors import CorruptRecordError
+from kfast.errors import CorruptRecordError, KafkaStorageError
 from kfast.log.config import LogConfig
 from kfast.log.dump_batches import open_records
 from kfast.log.log import Log
 from kfast.log.names import LOG_SUFFIX, SWAP_SUFFIX
+
+NEVER: Final = 1 << 63
+"""More than any offset."""
 
 _LOGGER: Final = "kfast.log"
 
@@ -68,6 +71,8 @@ class Recovery:
     was_clean: bool
     pieces: Sequence[Piece]
     reports: Sequence[str]
+    is_refused: bool = False
+    """Not opened, and not changed; the last report says why."""
 
     @property
     def lost(self) -> int:
@@ -86,6 +91,8 @@ class Recovery:
 
     def sentence(self) -> str:
         """What it cost."""
+        if self.is_refused:
+            return f"The log is refused, and nothing in it changed: its {self.written} records are out of reach"
         if self.lost:
             return f"{self.lost} of {self.written} records are gone: {self._what_went()}"
         if self.unreadable:
@@ -116,10 +123,12 @@ def recover(
     """Open the log in `directory`, which changes it, and close it again."""
     found = [piece for path in _segments(directory) for piece in _pieces(path)]
     with _heard() as reports:
-        log = Log.open(directory, config, recovery_point=recovery_point, was_clean=was_clean)
+        try:
+            log = Log.open(directory, config, recovery_point=recovery_point, was_clean=was_clean)
+        except KafkaStorageError as error:
+            return _refused(found, written, recovery_point, was_clean, [*reports, _without_directories(str(error))])
     try:
         sizes = {segment.base_offset: segment.size_bytes for segment in log.segments}
-        checked_from = _checked_from(found, sizes, recovery_point, was_clean)
         return Recovery(
             written=written,
             end_offset=log.log_end_offset,
@@ -127,11 +136,21 @@ def recover(
             segment_count=len(sizes),
             recovery_point=recovery_point,
             was_clean=was_clean,
-            pieces=tuple(_with_fates(found, sizes, checked_from)),
+            pieces=tuple(_with_fates(found, sizes, _checked_from(found, recovery_point, was_clean))),
             reports=tuple(reports),
         )
     finally:
         log.close()
+
+
+def _refused(
+    found: Sequence[Piece], written: int, recovery_point: int, was_clean: bool, reports: Sequence[str]
+) -> Recovery:
+    sizes = {piece.segment_base: piece.position + piece.size_bytes for piece in found}
+    pieces = tuple(_with_fates(found, sizes, NEVER))
+    size_bytes = sum(piece.size_bytes for piece in pieces)
+    whole = (written, written, size_bytes, len(sizes))
+    return Recovery(*whole, recovery_point, was_clean, pieces, tuple(reports), is_refused=True)
 
 
 def _segments(directory: Path) -> list[Path]:
@@ -158,13 +177,11 @@ def _pieces(path: Path) -> Iterator[Piece]:
         yield Piece(file, segment_base, end, size, next_offset - 1, next_offset - 1, 0, is_sound=False)
 
 
-def _checked_from(found: Sequence[Piece], sizes: dict[int, int], recovery_point: int, was_clean: bool) -> int:
-    """The first offset that was looked at. After a clean stop that is none, unless the last segment's end is wrong."""
-    if not was_clean:
-        return recovery_point
-    last = max(sizes, default=0)
-    size_before = sum(piece.size_bytes for piece in found if piece.segment_base == last)
-    return last if sizes.get(last, 0) < size_before else 1 << 63
+def _checked_from(found: Sequence[Piece], recovery_point: int, was_clean: bool) -> int:
+    """The first offset that is looked at: the base of the segment that holds the recovery point."""
+    if was_clean:
+        return NEVER
+    return max((piece.segment_base for piece in found if piece.segment_base <= recovery_point), default=0)
 
 
 def _with_fates(found: Sequence[Piece], sizes: dict[int, int], checked_from: int) -> Iterator[Piece]:
@@ -202,4 +219,8 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the words; paths lose their directories, which are temporary."""
-        self._reports.append(" ".join(word.rpartition("/")[2] for word in record.getMessage().split(" ")))
+        self._reports.append(_without_directories(record.getMessage()))
+
+
+def _without_directories(words: str) -> str:
+    return " ".join(word.rpartition("/")[2] for word in words.split(" "))

@@ -74,7 +74,7 @@ def test_below_the_recovery_point_it_stays_and_is_not_found(directory):
     recovery = recover(directory, RECORDS, CONFIG, recovery_point=27)
     (missed,) = fates(recovery)[Fate.MISSED]
     assert (missed.file, missed.count) == (first.name, 3)
-    assert [piece.last_offset for piece in fates(recovery)[Fate.CHECKED]] == [29]
+    assert {piece.file for piece in fates(recovery)[Fate.CHECKED]} == {last_segment(directory).name}
     assert recovery.sentence() == "Nothing is cut, but 3 of 30 records can no longer be read as they were"
     assert recovery.reports == ()
 
@@ -89,13 +89,33 @@ def test_an_offset_that_is_wrong_is_wrong_whatever_the_checksum_says(directory):
     assert recovery.unreadable == 3
 
 
-def test_garbage_after_a_clean_stop_has_the_last_segment_checked(directory):
+def test_an_offset_that_cannot_be_there_has_the_log_refused_and_left_alone(directory):
+    last = last_segment(directory)
+    data = bytearray(last.read_bytes())
+    data[0] ^= 1
+    last.write_bytes(data)
+    recovery = recover(directory, RECORDS, CONFIG)
+    assert recovery.is_refused
+    assert recovery.sentence() == "The log is refused, and nothing in it changed: its 30 records are out of reach"
+    assert "cannot hold" in recovery.reports[-1]
+    assert "/" not in recovery.reports[-1]
+    assert len(fates(recovery)[Fate.MISSED]) == 1
+    assert not fates(recovery)[Fate.CHECKED]
+    assert last.read_bytes() == data
+
+
+def test_all_of_the_segment_that_holds_the_recovery_point_is_checked(directory):
+    recovery = recover(directory, RECORDS, CONFIG, recovery_point=29)
+    assert {piece.file for piece in fates(recovery)[Fate.CHECKED]} == {last_segment(directory).name}
+    assert fates(recovery)[Fate.CHECKED][0].position == 0
+
+
+def test_garbage_after_a_clean_stop_is_cut_and_nothing_checked(directory):
     with last_segment(directory).open("ab") as file:
         file.write(b"\xa5" * 100)
     recovery = recover(directory, RECORDS, CONFIG, recovery_point=RECORDS, was_clean=True)
     found = fates(recovery)
-    assert {piece.file for piece in found[Fate.CHECKED]} == {last_segment(directory).name}
-    assert len(found[Fate.BELIEVED]) + len(found[Fate.CHECKED]) == 10
+    assert len(found[Fate.BELIEVED]) == 10
     assert [(piece.count, piece.size_bytes) for piece in found[Fate.BAD]] == [(0, 100)]
     assert recovery.sentence() == "All 30 records are there; 100 bytes that are no batch are cut"
 

@@ -78,6 +78,13 @@ def test_a_log_that_saw_nothing_wrong_says_so(log):
     assert len(boxes(shown, Fate.MISSED, FILES_Y)) == 1
 
 
+def test_a_log_that_is_refused_says_why(log):
+    shown = drawn(log, 39_523)  # the largest byte of an offset
+    assert shown.finding == "The log is refused, and nothing in it changed: its 683 records are out of reach."
+    assert "which a segment that begins at 560 cannot hold" in shown.description
+    assert_tidy(shown)
+
+
 def test_a_file_of_which_nothing_is_left_is_named(log):
     shown = drawn(log, 39_523, CUT_OFF)
     assert "nothing is left of 00000000000000000560.log" in texts(shown)
