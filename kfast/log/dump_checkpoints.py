@@ -56,7 +56,12 @@ def dump_partition_metadata(path: Path) -> Iterator[Entry]:
 
 
 def dump_meta_properties(path: Path) -> Iterator[Entry]:
-    """Whose log directory it is."""
+    """Whose log directory it is. That of a cluster with ZooKeeper, version 0, calls a node a broker."""
+    fields = dict(line.partition("=")[::2] for line in _text(path).splitlines())
+    if fields.get("version") == "0" and fields.get("broker.id", "").isdecimal():
+        node = {"cluster_id": fields.get("cluster.id"), "node_id": int(fields["broker.id"])}
+        yield {"type": "meta_properties", "file": str(path), **node}
+        return
     try:
         properties = MetaProperties.read(path)
     except LogDirectoryError as error:

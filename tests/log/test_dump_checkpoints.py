@@ -43,6 +43,14 @@ def test_whose_directory_it_is_and_how_it_was_left(golden: Any) -> None:
     assert (quorum["type"], quorum["leaderId"], quorum["currentVoters"]) == ("quorum_state", 1, [{"voterId": 1}])
 
 
+def test_the_directory_of_a_cluster_with_zookeeper_is_shown_too(tmp_path: Path) -> None:
+    path = tmp_path / "meta.properties"
+    path.write_text("#\n#Sat Mar 12 04:24:19 GMT 2022\nbroker.id=1\nversion=0\ncluster.id=GorPxrYhRXe04ZUaJ0GI5w\n")
+    assert shown(path) == [{"type": "meta_properties", "cluster_id": "GorPxrYhRXe04ZUaJ0GI5w", "node_id": 1}]
+    path.write_text("version=0\n")
+    assert [is_invalid(entry) for entry in dump([path])] == [True]
+
+
 def test_which_topic_a_partition_is_of_and_who_led_it(golden: Any) -> None:
     directory = golden("12-kraft") / "log" / "__cluster_metadata-0"
     assert shown(directory / "partition.metadata") == [
