@@ -1,15 +1,20 @@
-"""What tests of every layer share: the log directories that Apache Kafka wrote, and Apache Kafka itself."""
+"""What tests of every layer share: the log directories that Apache Kafka wrote, Apache Kafka itself, and crashes."""
 
 from __future__ import annotations
 
+import builtins
 import hashlib
+import io
 import json
 import os
 import shutil
+import signal
 import struct
 import tarfile
-from collections.abc import Callable, Iterable
-from functools import cached_property
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +87,200 @@ def digest() -> Callable[[Iterable[Record]], list[Any]]:
         return [count, sha.hexdigest()]
 
     return digest_of
+
+
+RunUntil = Callable[..., tuple[bool, int]]
+
+
+@pytest.fixture
+def run_until() -> RunUntil:
+    """`run_until(work, directory, last, at_the_end)`: do `work` in a child that ends before its step `last`.
+
+    A step changes the disk; a write is two, the second in its midst. `at_the_end` is given the `Disk`, and may have it
+    leave what a loss of power would: of a file, what was there at its last fsync; of a directory, its names now, or
+    those at its last fsync. The page cache itself outlives a kill.
+    """
+    return _run_until
+
+
+def _run_until(
+    work: Callable[[], Iterator[None]],
+    directory: Path,
+    last: int,
+    at_the_end: Callable[[Disk], None] = lambda disk: None,
+) -> tuple[bool, int]:
+    """Do `work` in a child that ends before step `last`; return whether it got that far, and how many pieces it did."""
+    directory.mkdir(exist_ok=True)
+    output, words = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            say = partial(os.write, words, b".")
+            Disk(directory, last, at_the_end)
+            for _ in work():
+                say()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(words)
+    with open(output, "rb") as file:
+        done = len(file.read())
+    _, status = os.waitpid(child, 0)
+    assert status in (0, signal.SIGKILL), status
+    return status != 0, done
+
+
+@dataclass
+class Node:
+    """A file or directory, and what of it is on the disk."""
+
+    is_directory: bool = False
+    synced: bytes = b""
+    names: dict[str, Node] = field(default_factory=dict)
+    synced_names: dict[str, Node] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path) -> Node:
+        """What lies there, all of it on the disk."""
+        if not path.is_dir():
+            return cls(synced=path.read_bytes())
+        names = {child.name: cls.of(child) for child in path.iterdir()}
+        return cls(is_directory=True, names=names, synced_names=dict(names))
+
+
+class Disk:
+    """Comes between this process and its files, and ends it by SIGKILL before the step with the number `last`."""
+
+    def __init__(self, root: Path, last: int, at_the_end: Callable[[Disk], None]) -> None:
+        self.root = root
+        self.count = 0
+        self._last = last
+        self._at_the_end = at_the_end
+        self._top = Node.of(root)
+        self._real = {name: getattr(os, name) for name in dir(os) if callable(getattr(os, name))} | {"io.open": io.open}
+        for name in ("open", "pwrite", "ftruncate", "replace", "rename", "unlink", "rmdir", "mkdir", "fsync"):
+            setattr(os, name, partial(getattr(self, f"_{name}"), self._real[name]))
+        builtins.open = io.open = self._open_file  # type: ignore[assignment]
+
+    def _step(self, half: Callable[[], object] = lambda: None) -> None:
+        if self.count == self._last:
+            half()
+            self._at_the_end(self)
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.count += 1
+
+    def _node(self, path: str | os.PathLike[str]) -> Node:
+        node = self._top
+        for name in Path(path).relative_to(self.root).parts:
+            node = node.names[name]
+        return node
+
+    def _names(self, path: str | os.PathLike[str]) -> dict[str, Node]:
+        return self._node(Path(path).parent).names
+
+    def _path(self, fd: int) -> str:
+        return os.readlink(f"/proc/self/fd/{fd}")
+
+    def _make(self, path: str | os.PathLike[str], is_directory: bool = False) -> None:
+        self._names(path).setdefault(Path(path).name, Node(is_directory))
+
+    def _open(self, real: Any, path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+        if flags & os.O_CREAT and not os.path.exists(path):
+            self._step()
+            self._make(path)
+        fd: int = real(path, flags, *arguments, **named)
+        return fd
+
+    def _open_file(self, path: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        if "w" not in mode:
+            return self._real["io.open"](path, mode, *arguments, **named)
+        self._step()
+        self._make(path)
+        return WrittenFile(self._real["io.open"](path, mode, *arguments, **named), self._step)
+
+    def _pwrite(self, real: Any, fd: int, data: Any, position: int) -> int:
+        self._step()
+        self._step(lambda: real(fd, bytes(data)[: len(data) // 2], position))
+        written: int = real(fd, data, position)
+        return written
+
+    def _ftruncate(self, real: Any, fd: int, size: int) -> None:
+        if os.fstat(fd).st_size != size:
+            self._step()
+        real(fd, size)
+
+    def _rename(self, real: Any, source: Any, target: Any) -> None:
+        self._step()
+        real(source, target)
+        self._names(target)[Path(target).name] = self._names(source).pop(Path(source).name)
+
+    _replace = _rename
+
+    def _unlink(self, real: Any, path: Any, *, dir_fd: int | None = None) -> None:
+        place = path if dir_fd is None else os.path.join(self._path(dir_fd), path)
+        if os.path.exists(place):
+            self._step()
+            del self._names(place)[Path(place).name]
+        real(path, dir_fd=dir_fd)
+
+    _rmdir = _unlink
+
+    def _mkdir(self, real: Any, path: Any, mode: int = 0o777) -> None:
+        if not os.path.exists(path):
+            self._step()
+            self._make(path, is_directory=True)
+        real(path, mode)
+
+    def _fsync(self, real: Any, fd: int) -> None:
+        self._step()
+        path = self._path(fd)
+        node = self._node(path)
+        if node.is_directory:
+            node.synced_names = dict(node.names)
+        else:
+            node.synced = self._read(path)
+
+    def _read(self, path: str | os.PathLike[str]) -> bytes:
+        with self._real["io.open"](path, "rb") as file:
+            return bytes(file.read())
+
+    def leave(self, directory: Path, is_named: bool, is_sized: bool) -> None:
+        """Make what is there once the power is back: with the names of now, or synced; with the sizes of now, or not.
+
+        What has a size and was not synced is zeros.
+        """
+        self._leave(self._top, self.root, directory, is_named, is_sized)
+
+    def _leave(self, node: Node, now: Path, path: Path, is_named: bool, is_sized: bool) -> None:
+        if node.is_directory:
+            self._real["mkdir"](path)
+            for name, child in (node.names if is_named else node.synced_names).items():
+                self._leave(child, now / name, path / name, is_named, is_sized)
+        else:
+            with self._real["io.open"](path, "wb") as file:
+                file.write(node.synced.ljust(now.stat().st_size if is_sized else 0, b"\0"))
+
+
+class WrittenFile:
+    """A file that is written by Python's own means: in two halves, each of which may be the last."""
+
+    def __init__(self, file: Any, step: Callable[[], None]) -> None:
+        self._file = file
+        self._step = step
+
+    def write(self, data: Any) -> None:
+        self._step()
+        self._file.write(data[: len(data) // 2])
+        self._file.flush()
+        self._step()
+        self._file.write(data[len(data) // 2 :])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> WrittenFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()

@@ -17,7 +17,7 @@ from kfast.broker.metadata_image import PartitionImage
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.broker.quorum import voters_of_state
 from kfast.errors import LogDirectoryError
-from kfast.log.checkpoints import META_PROPERTIES, MetaProperties
+from kfast.log.checkpoints import META_PROPERTIES, TEMPORARY_SUFFIX, MetaProperties
 from kfast.log.directory_lock import LOCK_FILE
 from kfast.log.names import CLUSTER_METADATA_DIRECTORY, parse_partition_directory, partition_directory_name
 from kfast.record.metadata_records import random_uuid, uuid_to_text
@@ -38,7 +38,7 @@ def ensure_usable(directory: str | Path, given_node_id: str | None = None) -> No
     if path.exists() and not path.is_dir():
         raise LogDirectoryError(f"{path} is not a directory")
     names = set(os.listdir(path)) if path.is_dir() else set()
-    others = sorted(names - {LOCK_FILE})
+    others = sorted(names - {LOCK_FILE, META_PROPERTIES + TEMPORARY_SUFFIX})  # the latter of a crash while formatting
     if others and META_PROPERTIES not in others:
         raise LogDirectoryError(
             f"{path} holds {len(others)} files or directories ({others[0]}, ...) and no {META_PROPERTIES}, so it is no "

@@ -29,6 +29,9 @@ CLEANER_OFFSET_CHECKPOINT: Final = "cleaner-offset-checkpoint"
 CLEAN_SHUTDOWN_FILE: Final = ".kafka_cleanshutdown"
 META_PROPERTIES: Final = "meta.properties"
 
+TEMPORARY_SUFFIX: Final = ".tmp"
+"""Of a file that is being written, and of what a crash has left of it."""
+
 _VERSION: Final = "0"
 
 
@@ -110,9 +113,10 @@ class MetaProperties:
 
 def read_partition_metadata(directory: str | os.PathLike[str]) -> uuid.UUID | None:
     """The topic id of a partition's directory; None where the file is missing. Raises LogDirectoryError."""
-    path = Path(directory, PARTITION_METADATA)
+    path = os.path.join(directory, PARTITION_METADATA)
     try:
-        fields = dict(line.split(": ", 1) for line in path.read_text().splitlines())
+        with open(path, "rb") as file:
+            fields = dict(line.split(": ", 1) for line in file.read().decode().splitlines())
         return uuid_from_text(fields["topic_id"])
     except FileNotFoundError:
         return None
@@ -136,7 +140,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 def _written_beside(path: Path, text: str) -> Path:
     """A file that is to take the name `path`, its bytes on the disk."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     with temporary.open("w") as file:
         file.write(text)
         file.flush()

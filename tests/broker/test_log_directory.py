@@ -182,3 +182,10 @@ def test_a_partition_that_was_copied_from_another_directory_is_here(kafkas: Path
     )
     with Broker(kafkas) as broker:
         assert broker.log("bare", 0).log_end_offset == 25
+
+
+def test_what_a_crash_left_while_formatting_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "meta.properties.tmp").write_text("version=1\ncluster.id=hal")
+    ensure_usable(tmp_path)
+    assert ensure_formatted(tmp_path, 5).node_id == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["meta.properties"]
