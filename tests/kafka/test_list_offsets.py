@@ -144,3 +144,28 @@ def test_every_answer_is_kafkas(golden: Any, tmp_path: Path, start_kafka: Any, c
                     offset,
                     timestamp_ms,
                 )
+
+
+def everything(asker: Asker) -> list[Answers]:
+    return [asker.list_offsets(timestamp_ms, 1) for timestamp_ms in (*NAMES, 0, 1_760_000_000_500)]
+
+
+def test_each_finds_what_the_other_deleted(golden: Any, tmp_path: Path, start_kafka: Any) -> None:
+    directory = golden.extract("01-plain", tmp_path) / "log"
+    topics = golden.manifest["cases"]["01-plain"]["topics"]
+    places = [(name, number) for name, topic in topics.items() for number in range(topic["partitions"])]
+    settings = SETTINGS | {"log.retention.ms": "-1"}
+    with kfast.Broker(directory, config=settings) as broker, connect(broker.bootstrap_servers) as connection:
+        asker = Asker(connection, places)
+        assert {low_watermark for *_, low_watermark in asker.delete_records(77)} == {77}
+        assert broker.logs.delete_old_segments() > 0
+        kept = everything(asker)
+    kafka = start_kafka(directory, log_retention_ms="-1", log_initial_task_delay_ms=LATER)
+    with connect(kafka.bootstrap_servers) as connection:
+        asker = Asker(connection, places)
+        assert everything(asker) == kept
+        assert {low_watermark for *_, low_watermark in asker.delete_records(111)} == {111}
+        kept = everything(asker)
+    kafka.stop()
+    with kfast.Broker(directory, config=settings) as broker, connect(broker.bootstrap_servers) as connection:
+        assert everything(Asker(connection, places)) == kept
