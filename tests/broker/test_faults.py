@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kfast.broker.broker import Broker
+from kfast.clock import SystemClock
 from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
 from kfast.record.builder import RecordBatchBuilder
@@ -44,3 +45,39 @@ def test_a_partition_that_cannot_be_opened_is_offline_and_the_others_work(
     with Broker(tmp_path) as broker:
         assert [broker.log("orders", number).log_end_offset for number in range(3)] == [2, 1, 2]
     assert (tmp_path / CLEAN_SHUTDOWN_FILE).exists()
+
+
+class SetBackClock(SystemClock):
+    """A wall clock that somebody sets back."""
+
+    behind_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() - self.behind_ms
+
+
+def test_a_clock_that_is_set_back_deletes_nothing_and_stops_nobody(tmp_path: Path) -> None:
+    clock = SetBackClock()
+    configs = {"message.timestamp.type": "LogAppendTime", "segment.ms": "1", "retention.ms": "600000"}
+    with Broker(tmp_path, clock=clock) as broker:
+        broker.metadata.create_topic("orders", 1, configs)
+        log = broker.log("orders", 0)
+        times_ms = [log.append(batch()).log_append_time_ms]
+        clock.behind_ms = 3_600_000
+        times_ms.append(log.append(batch()).log_append_time_ms)
+        assert times_ms[1] < times_ms[0]
+        assert broker.logs.delete_old_segments() == 0
+        found = log.offset_for_timestamp(times_ms[1])
+        assert found is not None
+        assert found.offset == 0
+        first_id = broker.metadata.next_producer_id()
+    clock.behind_ms = 7_200_000
+    with Broker(tmp_path, clock=clock) as broker:
+        log = broker.log("orders", 0)
+        assert log.append(batch()).first_offset == 2
+        assert broker.logs.delete_old_segments() == 0
+        assert (log.log_start_offset, log.log_end_offset) == (0, 3)
+        assert broker.metadata.next_producer_id() > first_id
+        clock.behind_ms = -1_800_000
+        assert broker.logs.delete_old_segments() == 1
+        assert (log.log_start_offset, log.log_end_offset) == (3, 3)
