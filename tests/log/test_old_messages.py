@@ -20,7 +20,7 @@ from kfast.log.cleanable import cleanable
 from kfast.log.cleaner import Cleaner
 from kfast.log.compaction import CleanedTransactions, OffsetMap, RecordFilter
 from kfast.log.config import LogConfig
-from kfast.log.dump import Entry, dump, to_line
+from kfast.log.dump import Entry, dump, is_invalid, to_line
 from kfast.log.dump_entries import to_base64
 from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
@@ -151,6 +151,14 @@ def test_recovery_cuts_where_kafka_does_and_makes_its_indexes(
             assert segment.next_offset() == theirs["next_offset"], case
         for index, name in ((segment.offset_index, "index"), (segment.time_index, "time_index")):
             assert Path(index.path).read_bytes().hex() == theirs[name], (case, name)
+
+
+@pytest.mark.parametrize("case", ["mixed", "gaps", "v0-gzip", "v1-none", "times-out-of-order", "large"])
+def test_indexes_fit_the_messages_they_were_made_from(archive: Path, tmp_path: Path, case: str) -> None:
+    recovered(archive, case, tmp_path / case)
+    entries = list(dump([tmp_path / case]))
+    assert [entry for entry in entries if is_invalid(entry)] == []
+    assert {"offset_index_entry", "batch"} <= {entry["type"] for entry in entries}
 
 
 def test_offsets_and_times_are_found_where_kafka_finds_them(
