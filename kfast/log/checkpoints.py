@@ -116,12 +116,14 @@ def read_partition_metadata(directory: str | os.PathLike[str]) -> uuid.UUID | No
     path = os.path.join(directory, PARTITION_METADATA)
     try:
         with open(path, "rb") as file:
-            fields = dict(line.split(": ", 1) for line in file.read().decode().splitlines())
-        return uuid_from_text(fields["topic_id"])
+            data = file.read()
     except FileNotFoundError:
         return None
-    except (KeyError, ValueError) as error:
-        raise LogDirectoryError(f"{path} does not hold a topic id: {error}") from None
+    try:
+        fields = dict(line.split(": ", 1) for line in data.decode().splitlines())
+        return uuid_from_text(fields["topic_id"])
+    except (KeyError, ValueError):
+        raise LogDirectoryError(f"{path}: its {len(data)} bytes {data[:60]!r} name no topic id") from None
 
 
 def write_partition_metadata(directory: str | os.PathLike[str], topic_id: uuid.UUID) -> None:

@@ -93,6 +93,7 @@ def test_meta_properties_that_say_too_little_are_refused(tmp_path: Path, text: s
 
 def test_partition_metadata_may_be_missing_but_not_broken(tmp_path: Path) -> None:
     assert read_partition_metadata(tmp_path) is None
-    (tmp_path / "partition.metadata").write_text("version: 0\n")
-    with pytest.raises(LogDirectoryError, match=r"partition\.metadata"):
-        read_partition_metadata(tmp_path)
+    for text in ("", "version: 0\n", "junk", "version: 0\ntopic_id: junk"):
+        (tmp_path / "partition.metadata").write_text(text)
+        with pytest.raises(LogDirectoryError, match=rf"partition\.metadata: its {len(text)} bytes .+ name no topic id"):
+            read_partition_metadata(tmp_path)

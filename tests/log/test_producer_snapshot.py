@@ -9,6 +9,7 @@ from kfast.log.producer_snapshot import (
     write_snapshot,
 )
 from kfast.log.producer_state import BatchMetadata, ProducerState
+from kfast.record.builder import RecordBatchBuilder
 
 STATES = [
     ProducerState(1, 0, -1, 1_700_000_000_000, None, (BatchMetadata(9, 99, 4, 1_700_000_000_000),)),
@@ -128,3 +129,19 @@ def test_damage_is_reported_with_its_numbers():
     ):
         with pytest.raises(CorruptSnapshotError, match=reason):
             decode_snapshot(damaged, "0.snapshot")
+
+
+@pytest.mark.parametrize("was_clean", [True, False])
+def test_producers_below_the_start_of_the_log_are_not_remembered(open_log, clock, was_clean):
+    """As in Kafka: neither from snapshots nor from the segments that recovery reads."""
+    log = open_log()
+    for producer_id in range(3):
+        builder = RecordBatchBuilder(producer_id=producer_id, producer_epoch=0, base_sequence=0)
+        builder.append(b"key", b"value", clock.now_ms())
+        log.append(builder.build())
+        log.roll()
+    log.close()
+    assert offsets(log.directory) == [1, 2, 3]
+    again = open_log(log_arguments={"was_clean": was_clean, "recovery_point": 0, "log_start_offset": 1})
+    assert [state.producer_id for state in again.producer_states()] == ([0, 1, 2] if was_clean else [1, 2])
+    assert offsets(again.directory) == [2, 3]
