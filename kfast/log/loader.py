@@ -59,7 +59,8 @@ class LogLoader:
         self._file_pool = file_pool
         self._clock = clock
         self._progress = progress
-        os.makedirs(directory, exist_ok=True)
+        if not os.path.isdir(directory):
+            os.makedirs(directory)
         files = [(name, parsed) for name in tidy_up(directory, file_pool) if (parsed := parse_file_name(name))]
         base_offsets = _find_segments(directory, files)
         self._segments = [LogSegment(directory, base_offset, file_pool, config) for base_offset in base_offsets]

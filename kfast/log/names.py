@@ -8,7 +8,6 @@ Topic names may contain dots and dashes, so a directory's name is split at its l
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from typing import Final
@@ -45,7 +44,7 @@ _PASSING_DIRECTORY: Final = re.compile(rf".+\.[0-9a-f]{{32}}({DELETE_DIRECTORY_S
 
 def file_path(directory: str, base_offset: int, suffix: str) -> str:
     """Where the file of a segment lies: 20 digits, so that names sort as offsets do."""
-    return os.path.join(directory, f"{base_offset:020d}{suffix}")
+    return f"{directory}/{base_offset:020d}{suffix}"
 
 
 def parse_file_name(name: str) -> tuple[int, str] | None:

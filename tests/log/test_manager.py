@@ -90,6 +90,27 @@ def test_the_marker_is_gone_before_anything_is_written_and_a_clean_start_checks_
     assert not marker.exists()
 
 
+def test_many_logs_are_closed_some_at_a_time(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a log that cannot be closed costs the marker, and no other log its recovery point."""
+    monkeypatch.setattr("kfast.log.manager.MANY_LOGS", 10)
+    manager = open_manager()
+    logs = [manager.create("orders", number, TOPIC_ID) for number in range(10)]
+    for log in logs:
+        log.append(make_batch(2))
+    monkeypatch.setattr(logs[4], "close", lambda: (_ for _ in ()).throw(KafkaStorageError("full")))
+    manager.shutdown()
+    points = "".join(f"orders {number} {0 if number == 4 else 2}\n" for number in range(10))
+    assert recovery_points(manager.directory) == f"0\n10\n{points}"
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    manager = open_manager()
+    for number in range(10):
+        assert manager.create("orders", number, TOPIC_ID).log_end_offset == 2
+    manager.shutdown()
+    assert (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+
+
 def test_no_marker_where_a_log_was_not_closed_or_not_known(
     open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
