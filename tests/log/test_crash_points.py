@@ -55,12 +55,14 @@ class World:
 
     CONFIGS = {  # noqa: RUF012
         "orders": LogConfig(segment_bytes=450, index_interval_bytes=100, retention_bytes=900, flush_messages=4),
+        "few": LogConfig(flush_messages=1),
         "keyed": LogConfig(segment_bytes=450, index_interval_bytes=100, cleanup_policy=frozenset({"compact"})),
     }
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.records: dict[uuid.UUID, dict[int, tuple[bytes, bytes | None]]] = {}
+        self.repeatable: dict[uuid.UUID, dict[int, bytes]] = {}
         self.topic_ids: dict[str, uuid.UUID] = {}
         self.sequence = self.epoch = 0
         self.open()
@@ -75,6 +77,7 @@ class World:
     def create(self, name: str) -> None:
         self.topic_ids[name] = uuid.UUID(int=len(self.records) + 1)
         self.records[self.topic_ids[name]] = {}
+        self.repeatable[self.topic_ids[name]] = {}
         self.manager.create(name, 0, self.topic_ids[name], self.CONFIGS[name])
 
     def delete(self, name: str) -> None:
@@ -94,7 +97,10 @@ class World:
         offset = self.log(name).log_end_offset
         is_void = "is_transactional" in producer
         known.update((offset + number, (key, None if is_void else value)) for number, value in enumerate(values))
-        self.log(name).append(builder.build(), leader_epoch=self.epoch)
+        batch = builder.build()
+        if "producer_id" in producer and "is_transactional" not in producer:
+            self.repeatable[self.topic_ids[name]][offset] = bytes(batch)
+        self.log(name).append(batch, leader_epoch=self.epoch)
 
     def append_as_producer(self, name: str, value: bytes) -> None:
         self.append(name, value, producer_id=7, producer_epoch=0, base_sequence=self.sequence)
@@ -213,6 +219,9 @@ def remove(world: World) -> Iterator[None]:
 
 
 def stop(world: World) -> Iterator[None]:
+    world.create("few")
+    world.append_as_producer("few", b"one")
+    yield
     world.create("orders")
     for number in range(4):
         world.append_as_producer("orders", b"%d" % number * 80)
@@ -314,9 +323,18 @@ class Opened:
         else:
             missing = set(range(log.log_start_offset, log.log_end_offset)) - found.keys()
             assert not missing or (is_power_lost and min(missing) >= least), missing
+        self._repeat_last(log, after.topic_id)
         for offset in found.keys() & range(after.start_offset, log.log_end_offset):
             last = [entry.epoch for entry in after.epochs if entry.start_offset <= offset]
             assert log.leader_epochs.of(offset) == last[-1]
+
+    def _repeat_last(self, log: Log, topic_id: uuid.UUID) -> None:
+        """What a producer sends again is answered as the first time."""
+        end_offset = log.log_end_offset
+        offset = max((offset for offset in self.world.repeatable[topic_id] if offset < end_offset), default=None)
+        if offset is not None and (log.config.is_compacted or log.read(offset, 1).records.size):
+            assert log.append(self.world.repeatable[topic_id][offset]).first_offset == offset
+            assert log.log_end_offset == end_offset
 
     def tree(self) -> dict[str, bytes]:
         """All files but those that a start puts aside, which are the next one's to remove."""
