@@ -2,6 +2,7 @@
 
     recovery-point-offset-checkpoint      version 0, count, then lines of topic, partition, offset
     log-start-offset-checkpoint           the same, only for logs that start inside a segment
+    replication-offset-checkpoint         the same, high watermarks: for Kafka, which raises them from there on
     cleaner-offset-checkpoint             the same, only for logs that were compacted: up to where
     meta.properties                       version=1, cluster.id, node.id, directory.id
     partition.metadata                    version: 0, topic_id
@@ -25,6 +26,7 @@ from kfast.record.metadata_records import uuid_from_text, uuid_to_text
 
 RECOVERY_POINT_CHECKPOINT: Final = "recovery-point-offset-checkpoint"
 LOG_START_OFFSET_CHECKPOINT: Final = "log-start-offset-checkpoint"
+HIGH_WATERMARK_CHECKPOINT: Final = "replication-offset-checkpoint"
 CLEANER_OFFSET_CHECKPOINT: Final = "cleaner-offset-checkpoint"
 CLEAN_SHUTDOWN_FILE: Final = ".kafka_cleanshutdown"
 META_PROPERTIES: Final = "meta.properties"

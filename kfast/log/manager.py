@@ -22,6 +22,7 @@ from kfast.clock import Clock
 from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import (
     CLEAN_SHUTDOWN_FILE,
+    HIGH_WATERMARK_CHECKPOINT,
     LOG_START_OFFSET_CHECKPOINT,
     RECOVERY_POINT_CHECKPOINT,
     OffsetCheckpoint,
@@ -105,6 +106,7 @@ class LogManager:
         try:
             self._recovery_points = OffsetCheckpoint(self.directory / RECOVERY_POINT_CHECKPOINT)
             self._log_start_offsets = OffsetCheckpoint(self.directory / LOG_START_OFFSET_CHECKPOINT)
+            self._high_watermarks = OffsetCheckpoint(self.directory / HIGH_WATERMARK_CHECKPOINT)
             self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
             self._known_recovery_points = self._read_recovery_points()
             self._known_log_start_offsets = self._log_start_offsets.read()
@@ -287,7 +289,9 @@ class LogManager:
         with self._checkpoint_lock:
             with self._lock:
                 offsets = self._offsets()
+                high_watermarks = {partition: log.high_watermark for partition, log in self._logs.items()}
             self._write_checkpoints(*offsets)
+            self._high_watermarks.write(high_watermarks)
 
     def _offsets(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """Recovery points and log start offsets to write down. With the lock held."""

@@ -66,7 +66,11 @@ def test_a_checkpoint_is_whole_under_its_own_name(manager: LogManager, steps: St
     manager.write_checkpoints()
     assert steps == [
         step
-        for name in ("recovery-point-offset-checkpoint", "log-start-offset-checkpoint")
+        for name in (
+            "recovery-point-offset-checkpoint",
+            "log-start-offset-checkpoint",
+            "replication-offset-checkpoint",
+        )
         for step in (("fsync", f"data/{name}.tmp"), ("rename", f"data/{name}"), ("fsync", "data"))
     ]
 

@@ -67,6 +67,8 @@ def test_a_clean_stop_writes_the_recovery_points_and_the_marker(open_manager: Op
     manager.shutdown()
     manager.shutdown()
     assert recovery_points(manager.directory) == "0\n2\norders 0 0\norders 1 2\n"
+    high_watermarks = (manager.directory / "replication-offset-checkpoint").read_text()
+    assert high_watermarks == recovery_points(manager.directory)
     assert (manager.directory / CLEAN_SHUTDOWN_FILE).read_text() == '{"version":0,"brokerEpoch":-1}'
     with pytest.raises(KafkaStorageError, match="shut down"):
         manager.create("orders", 2, TOPIC_ID)
