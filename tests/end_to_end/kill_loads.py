@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 import time
@@ -21,6 +22,7 @@ from kfast.wire.fetch import FetchPartition, FetchRequest, FetchTopic, read_fetc
 from kfast.wire.framing import parse_response_header
 from kfast.wire.produce import ProduceRequest, read_produce_response, write_produce_request
 
+MIB = 1 << 20
 TIME_OUT = timedelta(seconds=30)
 VERSION = 9
 FETCH_VERSION = 11
@@ -30,8 +32,8 @@ DUPLICATES = (45, 46)
 
 
 def after_stamps(batch: Any) -> bytes:
-    """What a broker leaves as it is: all but the base offset, the size and the leader epoch."""
-    return bytes(memoryview(batch)[16:])
+    """A digest of what a broker leaves as it is: all but the base offset, the size and the leader epoch."""
+    return hashlib.blake2b(memoryview(batch)[16:], digest_size=16).digest()
 
 
 def produce(connection: ClientConnection, topic: str, batches: Sequence[bytearray]) -> Iterator[tuple[int, int]]:
@@ -159,6 +161,25 @@ class Fleeting(Plain):
     topic = "fleeting"
     configs = {**SMALL, "retention.bytes": "9000", "file.delete.delay.ms": "10"}  # noqa: RUF012
     is_kept = False
+
+
+class Large(Plain):
+    """Batches that are not written at once, so that a kill tears one now and then."""
+
+    topic = "large"
+    configs = {  # noqa: RUF012
+        "max.message.bytes": str(5 * MIB),
+        "segment.bytes": str(6 * MIB),
+        "retention.bytes": str(6 * MIB),
+        "file.delete.delay.ms": "10",
+    }
+    is_kept = False
+
+    def make(self, **producer: int) -> bytearray:
+        builder = RecordBatchBuilder(**producer)
+        value = b"%d" % next(self.numbers) + bytes(self.random.randint(1, 4 * MIB))
+        builder.append(b"key", value, time.time_ns() // 1_000_000)
+        return builder.build()
 
 
 class Shortened(Plain):
@@ -372,4 +393,4 @@ class Topics(Load):
         assert not self.deleted & names, "topics are back"
 
 
-LOADS = (Plain, Flushed, Fleeting, Shortened, Idempotent, Compacted, Commits, Topics)
+LOADS = (Plain, Flushed, Fleeting, Large, Shortened, Idempotent, Compacted, Commits, Topics)

@@ -57,6 +57,7 @@ class Directory:
     def __init__(self, path: Path, serve: Any, random: random.Random) -> None:
         self.path = path
         self.loads = [load(random) for load in LOADS]
+        self.torn_count = 0
         self._serve = serve
         self._random = random
         self._arguments = [
@@ -130,7 +131,9 @@ class Directory:
             assert time.monotonic() < deadline, "topics that were deleted are not removed"
             time.sleep(0.01)
         serving.stop()
-        assert "Traceback" not in serving.errors(), serving.errors()
+        errors = serving.errors()
+        assert "Traceback" not in errors, errors
+        self.torn_count = errors.count(": cut at position ")
         serving.close()
         left = {Path(name).suffix for name, _ in self.passing_files()}
         assert left <= {".deleted"}, "those wait for the next start"
@@ -155,6 +158,7 @@ def test_what_was_acknowledged_is_there_after_every_kill(serve: Any, tmp_path: P
                 directory.kill_under_load()
                 counted["kills under load"] += 1
         directory.finish()
+        counted["torn batches cut"] += directory.torn_count
         for load in directory.loads:
             counted[f"acknowledged to {type(load).__name__}"] += load.acknowledged_count
         print(number, dict(counted), flush=True)
