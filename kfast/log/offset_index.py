@@ -43,9 +43,15 @@ class OffsetIndex(Index):
         return OffsetPosition(self.base_offset + self._offsets[number], self._positions[number])
 
     def offset_after(self, position: int) -> int | None:
-        """The offset of the first entry whose batch lies at `position` or after it; None where there is none."""
+        """The offset of the first entry whose batch lies at `position` or after it; None where there is none.
+
+        Where that is the index's first entry, at just `position`, it is that of the next one: Kafka's search never looks
+        at the least entry for an equal one.
+        """
         self._ensure_loaded()
         number = bisect_left(self._positions, position)
+        if number == 0 and len(self._positions) and self._positions[0] == position:
+            number = 1
         return self.base_offset + self._offsets[number] if number < len(self._offsets) else None
 
     def entry(self, number: int) -> OffsetPosition:

@@ -106,3 +106,14 @@ def test_it_is_full_at_its_size(path: Path) -> None:
     assert not index.is_full()
     index.append(2, 20)
     assert index.is_full()
+
+
+def test_what_lies_after_a_position_begins_with_the_entry_that_kafka_finds(path: Path) -> None:
+    """Its search passes over an equal entry if it is the first one, and over no other."""
+    index = opened(path)
+    index.reset()
+    assert index.offset_after(0) is None
+    for offset, position in ((1010, 4200), (1020, 8400), (1030, 12600)):
+        index.append(offset, position)
+    found = [index.offset_after(position) for position in (0, 4199, 4200, 4201, 8400, 12600, 12601)]
+    assert found == [1010, 1010, 1020, 1020, 1020, 1030, None]
