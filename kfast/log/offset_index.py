@@ -45,8 +45,8 @@ class OffsetIndex(Index):
     def offset_after(self, position: int) -> int | None:
         """The offset of the first entry whose batch lies at `position` or after it; None where there is none.
 
-        Where that is the index's first entry, at just `position`, it is that of the next one: Kafka's search never looks
-        at the least entry for an equal one.
+        Where that is the index's first entry, at just `position`, it is that of the next one: Kafka's search never
+        looks at the least entry for an equal one.
         """
         self._ensure_loaded()
         number = bisect_left(self._positions, position)

@@ -257,6 +257,9 @@ class LogSegment:
     def load(self) -> None:
         """Check the indexes and bring what is kept in memory up to them, for a segment that is to be appended to.
 
+        The bytes to the next entry count on. Kafka counts from 0 after opening, and what it makes anew after a crash
+        may then need more entries than a small index has room for: it does not start.
+
         Raises CorruptIndexError, FileNotFoundError where `recover` has to make them anew.
         """
         self.offset_index.load()
@@ -264,7 +267,7 @@ class LogSegment:
         last = self.offset_index.last_entry()
         if last.position and not self.records.holds_entry(*last):
             raise CorruptIndexError(f"{self.offset_index.path}: {last} is not so in the log of {self.size_bytes} bytes")
-        self._bytes_since_last_index_entry = 0
+        self._bytes_since_last_index_entry = self.size_bytes - last.position
         self._max_timestamp = None
 
     def check_indexes(self) -> None:
@@ -282,7 +285,7 @@ class LogSegment:
         with contextlib.suppress(CorruptRecordError):
             for position, batch in self.records.batches():
                 self._note(position, batch, producers)
-        self._finish_indexes()
+        self.finish()
 
     def _note(self, position: int, batch: RecordBatch, producers: ProducerStates) -> None:
         """Index a batch that lies in the log already; `producers` take it over."""
@@ -323,7 +326,7 @@ class LogSegment:
         if end < self.size_bytes:
             reason = reason or f"the batch is cut off after {self.size_bytes - end} bytes"
             self.records.truncate_to(end)
-        self._finish_indexes()
+        self.finish()
         return reason
 
     def _reset_indexes(self) -> None:
@@ -331,11 +334,6 @@ class LogSegment:
         self.time_index.reset()
         self.transaction_index.reset()
         self._max_timestamp = NO_TIMESTAMP_OFFSET
-        self._bytes_since_last_index_entry = 0
-
-    def _finish_indexes(self) -> None:
-        """As Kafka does, count the bytes to the next entry from what is appended after opening."""
-        self.finish()
         self._bytes_since_last_index_entry = 0
 
     def truncate_to(self, position: int) -> None:
