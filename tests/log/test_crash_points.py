@@ -27,6 +27,7 @@ from kfast.log.log import Log
 from kfast.log.manager import LogManager
 from kfast.log.names import is_delete_directory
 from kfast.log.passing_files import PASSING_SUFFIXES
+from kfast.record.batch import RecordBatch
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.control_records import AbortMarker, encode_control
@@ -332,7 +333,7 @@ class Opened:
         """What a producer sends again is answered as the first time."""
         end_offset = log.log_end_offset
         offset = max((offset for offset in self.world.repeatable[topic_id] if offset < end_offset), default=None)
-        if offset is not None and (log.config.is_compacted or log.read(offset, 1).records.size):
+        if offset is not None and holds(log, offset):
             assert log.append(self.world.repeatable[topic_id][offset]).first_offset == offset
             assert log.log_end_offset == end_offset
 
@@ -353,6 +354,12 @@ class Opened:
             assert log.append(builder.build()).first_offset == log.log_end_offset - 1
         self.clock.advance(PERIOD_MS)
         self.manager.shutdown()
+
+
+def holds(log: Log, offset: int) -> bool:
+    """Whether a batch is there in whose range the offset lies, with or without its record."""
+    data = log.read(offset, 1).records.read()
+    return bool(data) and RecordBatch(data).base_offset <= offset
 
 
 def found_of(key: bytes, found: dict[int, tuple[bytes, bytes]]) -> list[int]:

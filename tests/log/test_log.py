@@ -448,9 +448,13 @@ def test_a_flush_costs_one_fsync_and_a_new_segment_a_few_more(
     log = open_log(flush_messages=1, index_interval_bytes=0)
     synced: list[str] = []
     real_fsync = os.fsync
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}").rpartition(".")[2]), real_fsync(fd))
-    )
+
+    def fsync(fd: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        synced.append(path.suffix[1:] or path.name)
+        real_fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     log.append(make_batch(1))
     assert synced[0] == "log"
     synced.clear()
@@ -462,7 +466,7 @@ def test_a_flush_costs_one_fsync_and_a_new_segment_a_few_more(
     log.append(make_batch(1))
     assert synced == ["log"]
     log.close()
-    assert synced == ["log", "index", "timeindex", "snapshot"]
+    assert synced == ["log", "index", "timeindex", "snapshot", "orders-0"]
 
 
 def test_flush_ms_is_followed_live(open_log: Any, make_batch: Any, clock: Any) -> None:
