@@ -23,7 +23,7 @@ from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, ens
 from kfast.broker.metadata_image import MetadataDelta, MetadataImage, PartitionImage, TopicImage
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.broker.metadata_snapshots import SnapshotId, write_snapshot
-from kfast.broker.quorum import Quorum
+from kfast.broker.quorum import Quorum, write_state
 from kfast.broker.snapshot_generator import SnapshotGenerator
 from kfast.broker.topic_names import CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS
 from kfast.clock import Clock
@@ -102,6 +102,8 @@ class MetadataLog:
         if replayed.is_empty:
             replayed = replace(replayed, quorum=Quorum.of_one(properties))
             write_snapshot(metadata_directory, SnapshotId(0, 0), replayed.quorum, (), clock.now_ms())
+            if replayed.quorum.is_dynamic:
+                write_state(metadata_directory, _FIRST_EPOCH)
         log = Log.open(
             metadata_directory,
             _NO_RETENTION,

@@ -7,15 +7,19 @@ snapshot; of a static one the server's settings name them, and the log holds onl
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from kfast.log.checkpoints import MetaProperties
+from kfast.log.checkpoints import MetaProperties, write_atomically
 from kfast.record.control_records import ControlRecord, KRaftVersion, KRaftVoters, Voter, VoterEndpoint
+from kfast.record.metadata_records import uuid_to_text
 
 QUORUM_STATE = "quorum-state"
+
+_NO_DIRECTORY = uuid.UUID(int=0)
 
 # Where Kafka's shipped settings put the controller. With one voter the address may be any (tried with Kafka 4.1).
 _CONTROLLER = VoterEndpoint("CONTROLLER", "127.0.0.1", 9093)
@@ -50,6 +54,18 @@ class Quorum:
         if self.is_dynamic:
             yield KRaftVersion(self.version)
             yield KRaftVoters(self.voters)
+
+
+def write_state(metadata_directory: Path, leader_epoch: int) -> None:
+    """Write the `quorum-state` of a dynamic quorum that has come to `leader_epoch`: without one Kafka warns."""
+    state = {
+        "leaderId": -1,
+        "leaderEpoch": leader_epoch,
+        "votedId": -1,
+        "votedDirectoryId": uuid_to_text(_NO_DIRECTORY),
+        "data_version": 1,
+    }
+    write_atomically(metadata_directory / QUORUM_STATE, json.dumps(state, separators=(",", ":")))
 
 
 def voters_of_state(metadata_directory: Path) -> tuple[int, ...]:

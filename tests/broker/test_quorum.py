@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kfast.broker.quorum import Quorum, voters_of_state
+from kfast.broker.quorum import Quorum, voters_of_state, write_state
 from kfast.log.checkpoints import MetaProperties
 
 
@@ -22,6 +22,14 @@ def test_a_new_quorum_is_of_this_node_alone() -> None:
 def test_without_a_directory_id_there_can_be_no_dynamic_one() -> None:
     quorum = Quorum.of_one(MetaProperties("cluster", 4))
     assert (quorum.is_dynamic, quorum.voter_ids, list(quorum.control_records())) == (False, (), [])
+
+
+def test_the_state_of_a_new_one_is_as_kafka_writes_it(tmp_path: Path) -> None:
+    write_state(tmp_path, 1)
+    assert (tmp_path / "quorum-state").read_text() == (
+        '{"leaderId":-1,"leaderEpoch":1,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}'
+    )
+    assert voters_of_state(tmp_path) == ()
 
 
 def test_kafkas_state_of_a_static_one_names_its_voters(golden: Any) -> None:
