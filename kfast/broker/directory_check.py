@@ -18,13 +18,13 @@ from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_servable, ensu
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.errors import LogDirectoryError
 from kfast.log.checkpoints import (
-    CLEAN_SHUTDOWN_FILE,
     LOG_START_OFFSET_CHECKPOINT,
     META_PROPERTIES,
     MetaProperties,
     OffsetCheckpoint,
     read_partition_metadata,
 )
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.log.directory_lock import LOCK_FILE, DirectoryLock
 from kfast.log.dump import Entry, dump, is_invalid, to_line
 from kfast.log.names import (

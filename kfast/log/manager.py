@@ -21,23 +21,18 @@ from typing import Final
 from kfast.clock import Clock
 from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import (
-    CLEAN_SHUTDOWN_FILE,
-    HIGH_WATERMARK_CHECKPOINT,
-    LOG_START_OFFSET_CHECKPOINT,
-    RECOVERY_POINT_CHECKPOINT,
-    OffsetCheckpoint,
-    fsync_directory,
     make_directory,
     move_atomically,
     read_partition_metadata,
-    write_atomically,
     write_partition_metadata,
 )
+from kfast.log.clean_shutdown import CleanShutdownFile
 from kfast.log.config import LogConfig
 from kfast.log.directory_lock import DirectoryLock
 from kfast.log.file_pool import FilePool
 from kfast.log.flush_stats import FlushStats
 from kfast.log.log import Log
+from kfast.log.log_checkpoints import LogCheckpoints, TopicPartition
 from kfast.log.log_cleaner import CleanerConfig, LogCleaner
 from kfast.log.names import (
     CLUSTER_METADATA_DIRECTORY,
@@ -58,11 +53,6 @@ PRODUCER_CHECK_INTERVAL_MS: Final = 10 * 60_000
 
 MANY_LOGS: Final = 50
 CLOSING_THREADS: Final = 4
-
-CLEAN_SHUTDOWN_TEXT: Final = '{"version":0,"brokerEpoch":-1}'
-"""The epoch is for a controller with other brokers, which there are none of."""
-
-TopicPartition = tuple[str, int]
 
 
 class LogManager:
@@ -104,28 +94,15 @@ class LogManager:
         except OSError as error:
             raise LogDirectoryError(f"{directory} cannot be used: {error.strerror}") from error
         try:
-            self._recovery_points = OffsetCheckpoint(self.directory / RECOVERY_POINT_CHECKPOINT)
-            self._log_start_offsets = OffsetCheckpoint(self.directory / LOG_START_OFFSET_CHECKPOINT)
-            self._high_watermarks = OffsetCheckpoint(self.directory / HIGH_WATERMARK_CHECKPOINT)
-            self._was_clean = (self.directory / CLEAN_SHUTDOWN_FILE).exists()
-            self._known_recovery_points = self._read_recovery_points()
-            self._known_log_start_offsets = self._log_start_offsets.read()
-            self._written_down = {*self._known_recovery_points, *self._known_log_start_offsets}
+            self._checkpoints = LogCheckpoints(self.directory)
+            self._clean_shutdown = CleanShutdownFile(self.directory)
+            self._was_clean = self._clean_shutdown.was_there and self._checkpoints.has_recovery_points
             cleaner_config = cleaner_config or CleanerConfig()
             cleaner = LogCleaner(self.directory, self._open_logs, clock, cleaner_config)
             self._cleaner = cleaner if cleaner_config.is_enabled else None
         except BaseException:
             self._directory_lock.release()
             raise
-
-    def _read_recovery_points(self) -> dict[TopicPartition, int]:
-        """Without them every log is checked from its front, which loses nothing but time."""
-        try:
-            return self._recovery_points.read()
-        except LogDirectoryError as error:
-            logger.warning("checking all logs in full: %s", error)
-            self._was_clean = False
-            return {}
 
     # Logs
 
@@ -182,8 +159,8 @@ class LogManager:
             move_atomically(directory, stray)
         if not directory.exists():
             self._forget(topic, partition)
-            if (topic, partition) in self._written_down:
-                self._write_checkpoints(*self._offsets())  # before a crash could make them the new log's
+            if self._checkpoints.mentions((topic, partition)):
+                self._checkpoints.write(self._checkpoints.next(self._logs))  # or a crash makes them the new log's
             directory.mkdir()
         if known_id != topic_id:
             write_partition_metadata(directory, topic_id)
@@ -195,8 +172,8 @@ class LogManager:
             file_pool=self._file_pool,
             flush_stats=self.flush_stats,
             progress=self._progress,
-            recovery_point=self._known_recovery_points.get((topic, partition), 0),
-            log_start_offset=self._known_log_start_offsets.get((topic, partition), 0),
+            recovery_point=self._checkpoints.recovery_point((topic, partition)),
+            log_start_offset=self._checkpoints.log_start_offset((topic, partition)),
             was_clean=self._was_clean,
         )
 
@@ -225,8 +202,7 @@ class LogManager:
 
     def _forget(self, topic: str, partition: int) -> None:
         """What the checkpoints said of a log that is gone must not be taken for that of another of its name."""
-        self._known_recovery_points.pop((topic, partition), None)
-        self._known_log_start_offsets.pop((topic, partition), None)
+        self._checkpoints.forget((topic, partition))
         if self._cleaner is not None:
             self._cleaner.forget((topic, partition))
 
@@ -288,29 +264,8 @@ class LogManager:
         """Write down what the next start needs to know, also of logs that were there and have not been opened."""
         with self._checkpoint_lock:
             with self._lock:
-                offsets = self._offsets()
-                high_watermarks = {partition: log.high_watermark for partition, log in self._logs.items()}
-            self._write_checkpoints(*offsets)
-            self._high_watermarks.write(high_watermarks)
-
-    def _offsets(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-        """Recovery points and log start offsets to write down. With the lock held."""
-        recovery_points = dict(self._known_recovery_points)
-        log_start_offsets = dict(self._known_log_start_offsets)
-        for partition, log in self._logs.items():
-            recovery_points[partition] = log.recovery_point
-            log_start_offsets.pop(partition, None)
-            if log.log_start_offset > log.segments[0].base_offset:
-                log_start_offsets[partition] = log.log_start_offset
-        return recovery_points, log_start_offsets
-
-    def _write_checkpoints(
-        self, recovery_points: dict[TopicPartition, int], log_start_offsets: dict[TopicPartition, int]
-    ) -> None:
-        """With the checkpoints' lock held."""
-        self._recovery_points.write(recovery_points)
-        self._log_start_offsets.write(log_start_offsets)
-        self._written_down = {*recovery_points, *log_start_offsets}
+                offsets = self._checkpoints.next(self._logs)
+            self._checkpoints.write(offsets)
 
     def shutdown(self) -> None:
         """Flush and close every log, write the checkpoints, release the directory. Twice does no harm."""
@@ -327,7 +282,7 @@ class LogManager:
             if self._has_begun:
                 self.write_checkpoints()
                 if all(are_closed) and self._knows_all():
-                    write_atomically(self.directory / CLEAN_SHUTDOWN_FILE, CLEAN_SHUTDOWN_TEXT)
+                    self._clean_shutdown.write()
         finally:
             self._file_pool.clear()
             self._directory_lock.release()
@@ -370,8 +325,7 @@ class LogManager:
     def _begin(self) -> None:
         """Before the first write: the directory is no longer what a clean stop left."""
         if not self._has_begun:
-            (self.directory / CLEAN_SHUTDOWN_FILE).unlink(missing_ok=True)
-            fsync_directory(self.directory)  # or a power failure brings it back, beside what was written since
+            self._clean_shutdown.remove()
             self._has_begun = True
 
     def __repr__(self) -> str:

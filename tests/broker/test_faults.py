@@ -10,7 +10,7 @@ import pytest
 from kfast.broker.broker import Broker
 from kfast.clock import SystemClock
 from kfast.errors import KafkaStorageError
-from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.record.builder import RecordBatchBuilder
 
 

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from kfast.broker.broker import Broker
-from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.record.record import Record
 
 TIMEOUT_S = 30

@@ -19,7 +19,7 @@ import confluent_kafka
 import pytest
 
 from kfast.client.connection import ClientConnection
-from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.record.record import Record
 
 MIB = 1 << 20

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from kfast.clock import ManualClock
-from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.log.config import LogConfig
 from kfast.log.leader_epochs import EpochEntry
 from kfast.log.log import Log

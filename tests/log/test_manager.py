@@ -12,7 +12,8 @@ import pytest
 
 from kfast.clock import ManualClock
 from kfast.errors import KafkaStorageError, LogDirectoryError
-from kfast.log.checkpoints import CLEAN_SHUTDOWN_FILE, read_partition_metadata
+from kfast.log.checkpoints import read_partition_metadata
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.log.config import DAY_MS, LogConfig
 from kfast.log.log import Log
 from kfast.log.manager import (
