@@ -102,12 +102,32 @@ def test_run_all_then_keys_then_stop(dashboard: Callable[..., DashboardPage], sc
     live.show()
     live.page.wait_for_timeout(3 * SECONDS)
     live.page.screenshot(path=screenshots / "keys.png")
+    assert_nothing_is_cut_off(live, screenshots)
 
     assert int(live.notebook.count_children()) >= 3
     live.press("stop")
     live.wait_for_text("status", "stopped after")
     assert live.notebook.count_children() == "0"
     assert live.notebook.problems == []
+
+
+def assert_nothing_is_cut_off(live: DashboardPage, screenshots: Path) -> None:
+    """In both themes and both widths; the picture in the README is one of these."""
+    for width, theme in ((1280, "light"), (1280, "dark"), (900, "dark"), (900, "light")):
+        live.page.set_viewport_size({"width": width, "height": 1400})
+        live.notebook.set_theme(theme)
+        live.show()
+        live.page.wait_for_timeout(2 * SECONDS)
+        live.page.screenshot(path=screenshots / f"dashboard-{width}-{theme}.png")
+        live.page.locator(".kfast-dashboard").first.screenshot(path=screenshots / f"widget-{width}-{theme}.png")
+        live.page.locator(".kfast-dashboard .jupyter-widget-Collapse-header").first.click()
+        live.page.wait_for_timeout(SECONDS)
+        live.page.screenshot(path=screenshots / f"settings-{width}-{theme}.png")
+        assert live.page.evaluate(OVERFLOWING) == []
+        live.page.locator(".kfast-dashboard .jupyter-widget-Collapse-header").first.click()
+        live.show(".jp-OutputArea-output img[alt]")
+        live.page.wait_for_timeout(SECONDS)
+        live.page.screenshot(path=screenshots / f"result-{width}-{theme}.png")
 
 
 def test_a_second_run_replaces_the_first_and_is_saved_as_static_figures(
@@ -144,25 +164,3 @@ def test_interrupting_the_wait_ends_the_run(dashboard: Callable[..., DashboardPa
     live.notebook.command("notebook:interrupt-kernel")
     live.wait_for_text("status", "stopped after")
     assert live.notebook.count_children() == "0"
-
-
-def test_nothing_is_cut_off(dashboard: Callable[..., DashboardPage], screenshots: Path) -> None:
-    """One run, looked at in both themes and both widths; the picture in the README is one of these."""
-    live = dashboard(width=1280, height=1400)
-    run_all(live)
-    for width, theme in ((1280, "light"), (1280, "dark"), (900, "dark"), (900, "light")):
-        live.page.set_viewport_size({"width": width, "height": 1400})
-        live.notebook.set_theme(theme)
-        live.show()
-        live.page.wait_for_timeout(2 * SECONDS)
-        live.page.screenshot(path=screenshots / f"dashboard-{width}-{theme}.png")
-        live.page.locator(".kfast-dashboard").first.screenshot(path=screenshots / f"widget-{width}-{theme}.png")
-        live.page.locator(".kfast-dashboard .jupyter-widget-Collapse-header").first.click()
-        live.page.wait_for_timeout(SECONDS)
-        live.page.screenshot(path=screenshots / f"settings-{width}-{theme}.png")
-        assert live.page.evaluate(OVERFLOWING) == []
-        live.page.locator(".kfast-dashboard .jupyter-widget-Collapse-header").first.click()
-        live.show(".jp-OutputArea-output img[alt]")
-        live.page.wait_for_timeout(SECONDS)
-        live.page.screenshot(path=screenshots / f"result-{width}-{theme}.png")
-    assert live.notebook.problems == []

@@ -24,9 +24,8 @@ def answer_of(notebook: Any, ask: Callable[[], str]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots: Path, theme: str) -> None:
-    notebook = open_notebook(NOTEBOOK, height=1250, theme=theme)
+def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots: Path) -> None:
+    notebook = open_notebook(NOTEBOOK, height=1250)
     page = notebook.page
     notebook.run_all()
     page.get_by_text("Measuring:").first.wait_for(timeout=60 * SECONDS)
@@ -42,7 +41,9 @@ def test_interrupt_and_run_again(open_notebook: Callable[..., Any], screenshots:
     alternatives = page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea img')].map(image => image.alt)")
     assert any("no finding" in words for words in alternatives), "the smoke run says that it is one"
     assert all(alternatives), "every figure is told in words as well"
-    for number, figure in enumerate(page.locator(".jp-OutputArea img").all()):
-        figure.scroll_into_view_if_needed()
-        page.screenshot(path=screenshots / f"experiment-{theme}-{number}.png")
+    for theme in ("light", "dark"):
+        notebook.set_theme(theme)
+        for number, figure in enumerate(page.locator(".jp-OutputArea img").all()):
+            figure.scroll_into_view_if_needed()
+            page.screenshot(path=screenshots / f"experiment-{theme}-{number}.png")
     assert notebook.problems == []

@@ -158,42 +158,21 @@ def kafka_node(start_kafka: Any, directory: Path, end: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_each_finds_what_the_other_left(start_kafka: Any, tmp_path: Path, end: str) -> None:
-    directory = tmp_path / "data"
+def test_each_finds_what_the_other_left(
+    start_kafka: Any, start_kafka_by: Any, free_ports: Any, tmp_path: Path, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kafka starts first by the settings that `kfast graduate` prints, and then by others."""
+    directory, properties = tmp_path / "data", tmp_path / "server.properties"
     with kfast_node(directory, end) as servers:
         write(servers, 1)
         left = contents(servers)
     assert len(left.committed) == len(GROUPS)
     assert left.configs["orders"] == {"max.message.bytes": "1000000"}
-    with kafka_node(start_kafka, directory, end) as servers:
-        assert contents(servers) == left
-        write(servers, 2)
-        commit_a_transaction(servers)
-        left = contents(servers)
-    assert set(left.topic_ids) == {"orders", "events.1-x", "events.2-x"}
-    with kfast_node(directory, end) as servers:
-        assert contents(servers) == left
-        write(servers, 3)
-        left = contents(servers)
-    with kafka_node(start_kafka, directory, end) as servers:
-        assert contents(servers) == left
-    assert left.ends["orders", 0] == (0, 3 * 50 * len(CODECS) + 11)
-
-
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_kafka_starts_by_the_settings_that_graduate_prints(
-    start_kafka_by: Any, free_ports: Any, tmp_path: Path, end: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """There and back again: kfast writes, Kafka takes over and writes more, kfast serves it all."""
-    directory, properties = tmp_path / "data", tmp_path / "server.properties"
-    with kfast_node(directory, end) as servers:
-        write(servers, 1)
-        left = contents(servers)
     port, controller_port = free_ports(2)
-    arguments = ["graduate", str(directory), "--listen", f"127.0.0.1:{port}"]
-    arguments += ["--controller-listen", f"127.0.0.1:{controller_port}", "--config", "num.partitions=3"]
+    graduate = ["graduate", str(directory), "--listen", f"127.0.0.1:{port}"]
+    graduate += ["--controller-listen", f"127.0.0.1:{controller_port}", "--config", "num.partitions=3"]
     before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
-    assert main(arguments) == 0
+    assert main(graduate) == 0
     assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
     properties.write_text(capsys.readouterr().out)
     kafka = start_kafka_by(directory, f"127.0.0.1:{port}", properties)
@@ -202,10 +181,15 @@ def test_kafka_starts_by_the_settings_that_graduate_prints(
     commit_a_transaction(kafka.bootstrap_servers)
     left = contents(kafka.bootstrap_servers)
     getattr(kafka, end)()
+    assert set(left.topic_ids) == {"orders", "events.1-x", "events.2-x"}
     with kfast_node(directory, end) as servers:
         assert contents(servers) == left
         write(servers, 3)
-    assert main(arguments) == 0
+        left = contents(servers)
+    assert main(graduate) == 0
+    with kafka_node(start_kafka, directory, end) as servers:
+        assert contents(servers) == left
+    assert left.ends["orders", 0] == (0, 3 * 50 * len(CODECS) + 11)
 
 
 def commit_a_transaction(servers: str) -> None:

@@ -267,7 +267,7 @@ def test_a_reader_that_cleaning_overtakes_reads_on(open_log: Any, monkeypatch: p
 
 def test_readers_see_whole_batches_while_it_is_cleaned(open_log: Any) -> None:
     log = compacted(open_log)
-    fill(log, rounds=100, keys=10)
+    fill(log, rounds=50, keys=10)
     expected = contents(log)
     stop = threading.Event()
     errors: list[BaseException] = []
@@ -283,7 +283,7 @@ def test_readers_see_whole_batches_while_it_is_cleaned(open_log: Any) -> None:
     for reader in readers:
         reader.start()
     checkpoint = None
-    for number in range(20):
+    for number in range(6):
         checkpoint = clean(log, checkpoint).end_offset
         put(log, **{key.decode(): value for key, value in list(expected.items())[number % 3 :]})
         log.roll()
