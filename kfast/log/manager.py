@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from kfast.clock import Clock
-from kfast.errors import KafkaStorageError, LogDirectoryError
+from kfast.errors import KafkaStorageError, KfastError, LogDirectoryError
 from kfast.log.checkpoints import (
     make_directory,
     move_atomically,
@@ -306,7 +306,7 @@ class LogManager:
         """Whether it went well. A log that cannot be flushed keeps its recovery point, and the next start checks it."""
         try:
             log.close()
-        except (KafkaStorageError, OSError) as error:
+        except (KfastError, OSError) as error:
             logger.error("%r could not be closed: %s", log, error)
             return False
         return True

@@ -271,13 +271,13 @@ class LogSegment:
         self._max_timestamp = None
 
     def check_indexes(self) -> None:
-        """Look at the sizes of the index files alone, for a segment that is only read.
+        """Look at the index files, for a segment that is only read: at the sizes, and at what is said to be aborted.
 
         Raises CorruptIndexError, FileNotFoundError where `rebuild_indexes` has to make them anew.
         """
         self.offset_index.check_size()
         self.time_index.check_size()
-        self.transaction_index.check_size()
+        self.transaction_index.check(self.base_offset)
 
     def rebuild_indexes(self, producers: ProducerStates) -> None:
         """Make the indexes anew from the batches; their checksums are not checked and nothing is cut."""

@@ -75,12 +75,13 @@ class TransactionIndex:
                 return found, True
         return found, False
 
-    def check_size(self) -> None:
-        """Raise CorruptIndexError where the file alone says that it is no index."""
+    def check(self, base_offset: int) -> None:
+        """Read the entries, if there are any. Raises CorruptIndexError where one's marker lies before the segment."""
         with contextlib.suppress(FileNotFoundError):
-            size = os.stat(self.path).st_size
-            if size % ENTRY.size:
-                raise CorruptIndexError(f"{self.path}: {size} bytes are no multiple of {ENTRY.size}")
+            if os.stat(self.path).st_size:
+                for entry in self.entries:
+                    if entry.last_offset < base_offset:
+                        raise CorruptIndexError(f"{self.path}: {entry} ends before the base offset {base_offset}")
 
     def keep(self, entries: Iterable[AbortedTransaction]) -> None:
         """Replace all entries; without any no file is made."""

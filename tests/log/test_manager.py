@@ -351,3 +351,19 @@ def test_silent_producers_are_forgotten(open_manager: OpenManager, clock: Manual
     assert [state.producer_id for state in log.producer_states()] == [7]
     clock.advance(PRODUCER_CHECK_INTERVAL_MS)
     assert log.producer_states() == []
+
+
+def test_a_log_that_cannot_be_closed_leaves_the_others_closed(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the reason: an index that turns out to be damaged is no error of the disk."""
+    manager = open_manager()
+    for partition in range(2):
+        manager.create("orders", partition, TOPIC_ID).append(make_batch(3))
+    index = manager.get("orders", 0).segments[0].transaction_index  # type: ignore[union-attr]
+    index._entries = None
+    Path(index.path).write_bytes(bytes(1))
+    manager.shutdown()
+    assert "could not be closed" in caplog.text
+    assert recovery_points(manager.directory) == "0\n2\norders 0 3\norders 1 3\n"
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()

@@ -83,3 +83,10 @@ def test_entries_whose_markers_are_cut_off_go(full, file_pool):
 def test_what_is_no_index_is_an_error(data, reason):
     with pytest.raises(CorruptIndexError, match=reason):
         parse_transaction_entries(data, "0.txnindex")
+
+
+def test_an_entry_that_ends_before_the_segment_is_an_error(full, file_pool, tmp_path):
+    full.check(86)
+    with pytest.raises(CorruptIndexError, match="ends before the base offset 87"):
+        full.check(87)
+    TransactionIndex(str(tmp_path / "none.txnindex"), file_pool).check(87)

@@ -169,3 +169,25 @@ def test_what_truncation_takes_away_its_producers_send_again(open_log: Any, cloc
     log.truncate_to(4)
     assert [state.last_sequence for state in log.producer_states()] == [3]
     assert log.append(batch_of(4)).first_offset == 4
+
+
+@pytest.mark.parametrize("entry", [bytes(34), b"\0\7" + bytes(32)], ids=["zeros", "version 7"])
+@pytest.mark.parametrize("is_active", [True, False])
+def test_a_transaction_index_that_cannot_be_right_is_made_anew(
+    open_log: Any, make_batch: Any, is_active: bool, entry: bytes
+) -> None:
+    log = open_log()
+    log.append(make_batch(3))
+    log.roll()
+    log.append(batch_of(0, transactional=True))
+    log.append(marker(is_abort=True))
+    if not is_active:
+        log.roll()
+        log.append(make_batch(1))
+    log.close()
+    path = log.directory / f"{3:020d}{TRANSACTION_INDEX_SUFFIX}"
+    whole = path.read_bytes()
+    path.write_bytes(entry)
+    log = open_log(log_arguments={"was_clean": True, "recovery_point": log.log_end_offset})
+    assert log.aborted_between(0, log.log_end_offset) == [(9, 3, 4, 5)]
+    assert path.read_bytes() == whole
