@@ -335,11 +335,14 @@ class Log(LogReader):
                 return
             self._local.segments.active.finish()
             self._local.snapshots.take(self._local.end[0], self._producers)
-        self.flush()
-        self._local.segments.active.flush_indexes()
-        self._local.snapshots.flush()
-        self.leader_epochs.flush()
-        self._stop()
+            self._is_closed = True  # here: what came after would be neither flushed nor in the snapshot
+        try:
+            self.flush()
+            self._local.segments.active.flush_indexes()
+            self._local.snapshots.flush()
+            self.leader_epochs.flush()
+        finally:
+            self._stop()
 
     def rename(self, directory: str) -> None:
         """Close without flushing and move the directory away, for a partition that is being deleted."""

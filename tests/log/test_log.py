@@ -641,3 +641,22 @@ def test_repr_says_what_it_is(open_log: Any, make_batch: Any) -> None:
     log = open_log()
     log.append(make_batch(2))
     assert repr(log) == f"Log('orders-0', offsets 0..2, 1 segments, {log.size_bytes} bytes)"
+
+
+def test_what_is_appended_while_it_closes_is_refused(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be acknowledged, not on the disk, and not in the snapshot, after a stop that was called clean."""
+    log = open_log()
+    log.append(make_batch(1))
+    flush, refused = log.flush, []
+
+    def flush_and_append() -> None:
+        flush()
+        with pytest.raises(KafkaStorageError, match="closed"):
+            log.append(make_batch(1))
+        refused.append(True)
+
+    monkeypatch.setattr(log, "flush", flush_and_append)
+    log.close()
+    assert (refused, log.log_end_offset, log.recovery_point) == ([True], 1, 1)
