@@ -226,8 +226,9 @@ class MetadataLog:
         with self._lock:
             if not self._producer_ids:
                 first = self.image.next_producer_id
-                self._producer_ids = range(first, first + _PRODUCER_ID_BLOCK)
-                self.image = self._write(ProducerIdsRecord(self.node_id, 0, self._producer_ids.stop)).build()
+                block = range(first, first + _PRODUCER_ID_BLOCK)
+                self.image = self._write(ProducerIdsRecord(self.node_id, 0, block.stop)).build()
+                self._producer_ids = block
             producer_id, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
             return producer_id
 

@@ -58,6 +58,10 @@ def partitions_on_disk(directory: Path) -> set[tuple[str, int]]:
     return {found for found in parsed if found and found[0] != "__cluster_metadata"}
 
 
+def fail(*_: object, **__: object) -> None:
+    raise KafkaStorageError("there is no space left")
+
+
 def contents(directory: Path) -> dict[str, bytes]:
     files = (path for path in directory.rglob("*") if path.is_file() and path.name != ".lock")
     return {str(path.relative_to(directory)): path.read_bytes() for path in files}
@@ -179,6 +183,21 @@ def test_a_block_of_producer_ids_is_written_before_its_first_id_is_given(tmp_pat
     with opened(tmp_path) as metadata:
         assert metadata.next_producer_id() == 0
         assert replay(str(tmp_path / "__cluster_metadata-0")).image.next_producer_id == 1000
+
+
+@pytest.mark.parametrize("step", ["append", "flush"])
+def test_no_producer_id_is_given_of_a_block_that_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with opened(tmp_path) as metadata:
+        monkeypatch.setattr(metadata._log, step, fail)
+        with pytest.raises(KafkaStorageError, match="no space left"):
+            metadata.next_producer_id()
+        monkeypatch.undo()
+        assert metadata.next_producer_id() == 0
+        assert metadata.image.next_producer_id == 1000
+    with opened(tmp_path) as metadata:
+        assert metadata.next_producer_id() == 1000
 
 
 def test_a_missing_partition_directory_is_made(tmp_path: Path) -> None:
