@@ -8,10 +8,11 @@ It listens before it does anything else, so a client that connects early waits i
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from kfast.broker.group_coordinator import GroupCoordinator
     from kfast.broker.keystore import Keystore
     from kfast.log.log import Log
+
+logger = logging.getLogger(__name__)
 
 
 class Broker:
@@ -167,21 +170,23 @@ class Broker:
         return self.metadata.open_log(topic, partition) if log is None else log
 
     def stop(self) -> None:
-        """Stop as SIGTERM does: end the connections, flush every log, write the checkpoints. Twice does no harm."""
+        """Stop as SIGTERM does: end the connections, flush every log, write the checkpoints. Twice does no harm.
+
+        All of it is done, whatever fails; the first error is raised then: KafkaStorageError, OSError.
+        """
         with self._lock:
             if self.is_stopping:
                 return
             self.is_stopping = True
-        for delayed in list(self.delayed_fetches):
-            delayed.wake()
-        if self._groups is not None:
-            self._groups.shutdown()
-        self._server.stop()
-        self.scheduler.shutdown()
-        self.metadata.close()
-        self.logs.shutdown()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        _run_all(
+            *(delayed.wake for delayed in list(self.delayed_fetches)),
+            *([self._groups.shutdown] if self._groups is not None else []),
+            self._server.stop,
+            self.scheduler.shutdown,
+            self.metadata.close,
+            self.logs.shutdown,
+            *([self._temporary.cleanup] if self._temporary is not None else []),
+        )
 
     def _open_keystore(self) -> Keystore:
         from kfast.broker.keystore import open_keystore  # brings ssl, which a plain listener does without
@@ -197,6 +202,20 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"Broker({self.bootstrap_servers!r}, copy_mode={self.copy_mode!r})"
+
+
+def _run_all(*steps: Callable[[], object]) -> None:
+    """Run the steps one after the other, also where some fail. Raises the first error; the others are logged."""
+    first: BaseException | None = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            if first is not None:
+                logger.exception("stopping failed more than once")
+            first = first or error
+    if first is not None:
+        raise first
 
 
 class Listener(NamedTuple):

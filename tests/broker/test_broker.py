@@ -8,6 +8,7 @@ from kfast.broker.group_member import Joiner
 from kfast.errors import (
     CoordinatorNotAvailableError,
     InvalidConfigError,
+    KafkaStorageError,
     LogDirectoryError,
     UnknownTopicOrPartitionError,
 )
@@ -50,6 +51,27 @@ def test_records_are_there_after_a_restart(tmp_path: Path) -> None:
         cluster_id = broker.cluster_id
     with kfast.Broker(tmp_path) as broker:
         assert broker.cluster_id == cluster_id
+        assert broker.log("orders", 0).log_end_offset == 1
+
+
+def test_a_stop_goes_on_to_its_end_where_a_step_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(what: str) -> None:
+        raise KafkaStorageError(f"{what} cannot be written")
+
+    broker = kfast.Broker(tmp_path)
+    broker.metadata.create_topic("orders", 1)
+    log = broker.log("orders", 0)
+    log.append(batch())
+    monkeypatch.setattr(broker.metadata, "close", lambda: fail("the metadata"))
+    monkeypatch.setattr(broker.logs._checkpoints, "write", lambda _: fail("a checkpoint"))
+    with pytest.raises(KafkaStorageError, match="the metadata cannot be written"):
+        broker.stop()
+    assert "a checkpoint cannot be written" in caplog.text
+    assert log.recovery_point == 1
+    broker.stop()
+    with kfast.Broker(tmp_path) as broker:
         assert broker.log("orders", 0).log_end_offset == 1
 
 
