@@ -61,6 +61,14 @@ class LogCheckpoints:
         """As the files said; 0 where they did not."""
         return self._log_start_offsets.get(partition, 0)
 
+    def report_lost(self, partition: TopicPartition, directory: Path) -> None:
+        """Say that `directory`, which is not there, should be, if the files knew of the partition."""
+        if partition in self._recovery_points or partition in self._log_start_offsets:
+            logger.warning(
+                "%s is missing, by the checkpoints a log up to offset %d: made anew, empty; its records are gone",
+                *(directory, max(self.recovery_point(partition), self.log_start_offset(partition))),
+            )
+
     def forget(self, partition: TopicPartition) -> None:
         """Its log is gone; the files mention it until they are written again."""
         self._recovery_points.pop(partition, None)

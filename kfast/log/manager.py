@@ -158,6 +158,7 @@ class LogManager:
             logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
             move_atomically(directory, stray)
         if not directory.exists():
+            self._checkpoints.report_lost((topic, partition), directory)
             self._forget(topic, partition)
             if self._checkpoints.mentions((topic, partition)):
                 self._checkpoints.write(self._checkpoints.next(self._logs))  # or a crash makes them the new log's

@@ -191,6 +191,23 @@ def test_unreadable_recovery_points_cost_a_full_check(
     assert "checking all logs in full" in caplog.text
 
 
+def test_a_directory_that_the_checkpoints_know_and_that_is_gone_is_reported(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(25))
+    manager.create("deleted", 0, TOPIC_ID).append(make_batch(3))
+    manager.shutdown()
+    shutil.rmtree(log.directory)
+    again = open_manager()
+    again.delete("deleted", 0)
+    for topic in ("orders", "deleted", "new"):
+        assert again.create(topic, 0, TOPIC_ID).log_end_offset == 0
+    (line,) = caplog.messages
+    assert line.startswith(f"{log.directory} is missing, by the checkpoints a log up to offset 25")
+
+
 def test_the_log_start_survives_a_restart(open_manager: OpenManager, make_batch: Any) -> None:
     manager = open_manager()
     log = manager.create("orders", 0, TOPIC_ID)
