@@ -187,7 +187,10 @@ class MetadataLog:
             topic = self._topic(name)
             self.image = self._write(RemoveTopicRecord(topic.topic_id)).build()
             for number in topic.partitions:
-                self._logs.delete(name, number)
+                try:
+                    self._logs.delete(name, number)
+                except OSError as error:
+                    logger.error("%s-%d is deleted, its directory stays until the next start: %s", name, number, error)
 
     def open_log(self, topic: str, partition: int) -> Log:
         """Make the log of a partition that has none: when the topic was created the disk was full, say.

@@ -53,6 +53,12 @@ class FilePool:
         with self._lock:
             self._files.pop(path, None)
 
+    def discard_directory(self, path: str) -> None:
+        """Forget the files in the directory at `path`: it has been renamed."""
+        with self._lock:
+            for name in [name for name in self._files if os.path.dirname(name) == path]:
+                del self._files[name]
+
     def clear(self) -> None:
         with self._lock:
             self._files.clear()

@@ -15,11 +15,12 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from kfast.clock import Clock, SystemClock
 from kfast.errors import KafkaStorageError
-from kfast.log.checkpoints import move_atomically
+from kfast.log.checkpoints import fsync_directory
 from kfast.log.config import NEVER, LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.flush_stats import FlushStats
@@ -345,10 +346,16 @@ class Log(LogReader):
             self._stop()
 
     def rename(self, directory: str) -> None:
-        """Close without flushing and move the directory away, for a partition that is being deleted."""
+        """Close without flushing and move the directory away, for a partition that is being deleted.
+
+        Raises OSError where it stays, or where its new name may not be on the disk; closed it is.
+        """
         self._stop()
-        move_atomically(self.directory, directory)
-        self._local.forget_files()
+        try:
+            os.replace(self.directory, directory)
+        finally:
+            self._local.forget_files()
+        fsync_directory(Path(directory).parent)
 
     def delete(self) -> None:
         """Close without flushing and remove the directory. Slices in flight stay readable."""

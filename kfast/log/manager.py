@@ -84,9 +84,10 @@ class LogManager:
         self._checkpoint_lock = threading.Lock()
         self._lock = threading.Lock()  # of the two this one is taken second
         self._logs: dict[TopicPartition, Log] = {}
+        self._topic_ids: dict[TopicPartition, uuid.UUID] = {}  # of those
         self._tasks: list[Task] = []
         self._has_begun = False
-        self._has_failed = False  # to open some log, which may have got half way
+        self._has_failed = False  # to open or delete some log, which may have got half way
         self._is_shut_down = False
         try:
             make_directory(self.directory)
@@ -132,16 +133,17 @@ class LogManager:
     def create(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None = None) -> Log:
         """Open a partition's log, or make it; return the one that is open already.
 
-        A directory of another topic id is what a deleted topic of that name left; it is put aside. Raises
+        A log or a directory of another topic id is what a deleted topic of that name left; it is put aside. Raises
         KafkaStorageError.
         """
         with self._checkpoint_lock, self._lock:
             log = self._logs.get((topic, partition))
-            if log is None:
+            if log is None or self._topic_ids[topic, partition] != topic_id:
                 self._ensure_running()
                 self._begin()
                 try:
-                    log = self._logs[topic, partition] = self._open(topic, partition, topic_id, config)
+                    log = self._open(topic, partition, topic_id, config)
+                    self._logs[topic, partition], self._topic_ids[topic, partition] = log, topic_id
                 except (OSError, KafkaStorageError) as error:
                     self._has_failed = True
                     name = partition_directory_name(topic, partition)
@@ -152,11 +154,11 @@ class LogManager:
 
     def _open(self, topic: str, partition: int, topic_id: uuid.UUID, config: LogConfig | None) -> Log:
         directory = self.directory / partition_directory_name(topic, partition)
-        known_id = read_partition_metadata(directory)
+        known_id = self._topic_ids.get((topic, partition)) or read_partition_metadata(directory)
         if known_id is not None and known_id != topic_id:
             stray = directory.with_name(stray_directory_name(topic, partition))
             logger.warning("%s belongs to topic id %s, not %s; renamed %s", directory, known_id, topic_id, stray.name)
-            move_atomically(directory, stray)
+            self._move_away(topic, partition, stray)
         if not directory.exists():
             self._checkpoints.report_lost((topic, partition), directory)
             self._forget(topic, partition)
@@ -185,27 +187,50 @@ class LogManager:
     def delete(self, topic: str, partition: int) -> None:
         """Close a partition's log, move its directory away at once, remove it later. One without either is passed over.
 
-        The log need not have been opened.
+        The log need not have been opened. Raises OSError where its directory stays; closed and forgotten it is.
         """
         with self._lock:
-            log = self._logs.pop((topic, partition), None)
-            self._forget(topic, partition)
-            directory = self.directory / partition_directory_name(topic, partition)
+            log = self._logs.get((topic, partition))
             doomed = self.directory / delete_directory_name(topic, partition)
+            try:
+                self._move_away(topic, partition, doomed)
+            except OSError:
+                self._has_failed = True
+                raise
+            finally:
+                self._forget(topic, partition)
+        if doomed.is_dir():
+            self._schedule_removal(doomed, (log.config if log else self._default_config).file_delete_delay_ms)
+
+    def _move_away(self, topic: str, partition: int, target: Path) -> None:
+        """Close a partition's log, if it is open, and give its directory, if it is there, the name `target`.
+
+        Raises OSError where it keeps its name. A crash may give it back one that is not on the disk; then the next
+        start finds a directory of a topic id that is gone.
+        """
+        directory = self.directory / partition_directory_name(topic, partition)
+        log = self._logs.pop((topic, partition), None)
+        self._topic_ids.pop((topic, partition), None)
+        try:
             if log is not None:
-                log.rename(str(doomed))
+                log.rename(str(target))
             elif directory.is_dir():
                 self._begin()
-                move_atomically(directory, doomed)
-            else:
-                return
-        self._schedule_removal(doomed, (log.config if log else self._default_config).file_delete_delay_ms)
+                self._file_pool.discard_directory(str(directory))  # one that was not opened to the end
+                move_atomically(directory, target)
+        except OSError as error:
+            if not target.is_dir():
+                raise
+            logger.warning("%s: that it is now %s may not be on the disk: %s", directory, target.name, error)
 
     def _forget(self, topic: str, partition: int) -> None:
         """What the checkpoints said of a log that is gone must not be taken for that of another of its name."""
         self._checkpoints.forget((topic, partition))
         if self._cleaner is not None:
-            self._cleaner.forget((topic, partition))
+            try:
+                self._cleaner.forget((topic, partition))
+            except OSError as error:
+                logger.warning("the cleaner's checkpoint names %s-%d until the next: %s", topic, partition, error)
 
     def _schedule_removal(self, directory: Path, delay_ms: int) -> None:
         self._scheduler.schedule(

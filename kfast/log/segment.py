@@ -80,8 +80,9 @@ class LogSegment:
             segment.time_index.reset()
             segment.transaction_index.reset()
         except OSError:
-            os.unlink(path)
             file_pool.discard(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
             raise
         segment._max_timestamp = NO_TIMESTAMP_OFFSET  # known, so that no reader finds it out while the first is written
         return segment

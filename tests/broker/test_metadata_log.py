@@ -132,6 +132,23 @@ def test_a_topic_created_again_begins_empty_under_a_new_id(tmp_path: Path) -> No
         assert metadata.topic_name(first.topic_id) is None
 
 
+def test_a_directory_that_cannot_be_moved_keeps_none_of_the_others_from_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stays(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with opened(tmp_path) as metadata:
+        metadata.create_topic("events", 3)
+        monkeypatch.setattr(metadata._logs.get("events", 0), "rename", stays)
+        metadata.delete_topic("events")
+        assert "events-0 is deleted, its directory stays until the next start" in caplog.text
+        assert partitions_on_disk(tmp_path) == {("events", 0)}
+        assert metadata._logs.logs == []
+    with opened(tmp_path):
+        assert partitions_on_disk(tmp_path) == set()
+
+
 def test_a_log_that_could_not_be_made_is_made_when_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,3 +154,24 @@ def test_a_clock_that_goes_backwards_deletes_nothing_and_keeps_look_ups_right(
     log.close()
     again = open_log(segment_bytes=600, retention_ms=10_000, index_interval_bytes=0)
     assert offsets(again) == [0, 2, 4, 6, 8]
+
+
+def test_a_segment_that_cannot_begin_leaves_no_file_open(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its .log is gone by then: what follows must not go into a file that has no name."""
+    log = open_log()
+    log.append(make_batch(2))
+    path = log.directory / f"{2:020d}.log"
+
+    def fail(index: TransactionIndex) -> None:
+        path.unlink()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(TransactionIndex, "reset", fail)
+    with pytest.raises(KafkaStorageError, match="No space left"):
+        log.roll()
+    monkeypatch.undo()
+    log.roll()
+    log.append(make_batch(2))
+    assert path.stat().st_size == len(make_batch(2))

@@ -57,6 +57,16 @@ def test_a_discarded_file_is_opened_anew(paths: list[str]) -> None:
     assert os.path.getsize(paths[0]) == 0
 
 
+def test_a_directory_is_discarded_without_those_in_it_and_beside_it(tmp_path: Path) -> None:
+    pool = FilePool()
+    kept = [tmp_path / "a" / "b" / "0", tmp_path / "ab" / "0"]
+    for path in (tmp_path / "a" / "0", tmp_path / "a" / "1", *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pool.create(str(path))
+    pool.discard_directory(str(tmp_path / "a"))
+    assert list(pool._files) == list(map(str, kept))
+
+
 def test_a_read_only_pool_cannot_write(paths: list[str]) -> None:
     file = FilePool(is_read_only=True).open(paths[0])
     with pytest.raises(OSError, match="Bad file descriptor"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -41,6 +43,10 @@ def open_manager(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> It
     yield open_
     for manager in managers:
         manager.shutdown()
+
+
+def too_many_files(*_: object) -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def recovery_points(directory: Path) -> str:
@@ -272,6 +278,75 @@ def test_what_a_deleted_topic_of_the_same_name_left_is_put_aside(
     (stray,) = manager.directory.glob("orders-0.*-stray")
     assert read_partition_metadata(stray) == TOPIC_ID
     assert stray.name in caplog.text
+
+
+def test_a_name_that_may_not_be_on_the_disk_does_not_stop_a_deletion(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID).append(make_batch(5))
+    monkeypatch.setattr("kfast.log.log.fsync_directory", too_many_files)
+    manager.delete("orders", 0)
+    (doomed,) = manager.directory.glob("orders-0.*-delete")
+    assert manager.create("orders", 0, uuid.UUID(int=8)).log_end_offset == 0
+    clock.advance(60_000)
+    assert not doomed.exists()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_log_whose_directory_cannot_be_moved_away_is_never_that_of_a_new_topic(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    manager = open_manager()
+    old = manager.create("orders", 0, TOPIC_ID)
+    old.append(make_batch(5))
+    if not is_open:
+        manager.shutdown()
+        manager = open_manager()
+        monkeypatch.setattr(Log, "_set_recovery_point", too_many_files)  # half open: its files are in the pool
+        with pytest.raises(KafkaStorageError, match="Too many open files"):
+            manager.create("orders", 0, TOPIC_ID)
+        monkeypatch.undo()
+    monkeypatch.setattr("os.replace", too_many_files)
+    with pytest.raises(OSError, match="Too many open files"):
+        manager.delete("orders", 0)
+    assert manager.get("orders", 0) is None
+    with pytest.raises(KafkaStorageError, match="Too many open files"):
+        manager.create("orders", 0, uuid.UUID(int=8))
+    monkeypatch.undo()
+    new = manager.create("orders", 0, uuid.UUID(int=8))
+    new.append(make_batch(1))
+    assert (new.log_end_offset, read_partition_metadata(new.directory)) == (1, uuid.UUID(int=8))
+    (stray,) = manager.directory.glob("orders-0.*-stray")
+    assert read_partition_metadata(stray) == TOPIC_ID
+    assert (new.directory / f"{0:020d}.log").stat().st_size == len(make_batch(1))
+    assert (stray / f"{0:020d}.log").stat().st_size == len(make_batch(5))
+
+
+def test_a_log_that_is_open_under_another_topic_id_is_put_aside(open_manager: OpenManager, make_batch: Any) -> None:
+    manager = open_manager()
+    old = manager.create("orders", 0, TOPIC_ID)
+    old.append(make_batch(5))
+    assert manager.create("orders", 0, uuid.UUID(int=8)).log_end_offset == 0
+    with pytest.raises(KafkaStorageError, match="closed"):
+        old.append(make_batch(1))
+    (stray,) = manager.directory.glob("orders-0.*-stray")
+    assert read_partition_metadata(stray) == TOPIC_ID
+
+
+def test_a_full_disk_does_not_keep_a_compacted_log_from_being_deleted(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = open_manager()
+    manager.create("orders", 0, TOPIC_ID, LogConfig(cleanup_policy=frozenset({"compact"}))).append(make_batch(1))
+    manager.create("orders", 0, TOPIC_ID).roll()
+    cleaner = manager._cleaner
+    assert cleaner is not None
+    assert cleaner.clean_dirtiest() is not None
+    monkeypatch.setattr(cleaner._checkpoint, "write", too_many_files)
+    manager.delete("orders", 0)
+    assert manager.partition_directories() == []
+    assert "the cleaner's checkpoint names orders-0 until the next" in caplog.text
 
 
 @pytest.mark.parametrize("is_deleted_first", [True, False])
