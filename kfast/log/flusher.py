@@ -16,7 +16,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import fsync_directory
@@ -27,6 +27,9 @@ from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
 
 logger = logging.getLogger(__name__)
+
+_END: Final = 2**63 - 1
+"""An offset that is after all others."""
 
 Aid: TypeAlias = LeaderEpochs | ProducerSnapshots
 """What is known of records, so that they need not be read again."""
@@ -42,6 +45,8 @@ class Flusher:
         self._scheduler = scheduler
         self._stats = stats
         self._flushed = flushed
+        self._indexes_flushed_to = _END
+        """Indexes of segments that begin below it are on the disk. Those below the first recovery point were before."""
         self._named_segments: LogSegments | None = None  # those whose names are known to be on the disk
         self._task: Task | None = None
         self._flush_lock = threading.Lock()
@@ -62,11 +67,16 @@ class Flusher:
     def move_to(self, flushed: LogOffsetMetadata) -> None:
         """Set the recovery point without a flush: what lay before or after it is gone."""
         self._flushed = flushed
+        self._indexes_flushed_to = min(self._indexes_flushed_to, flushed[1].base_offset)
 
     def flush(self, segments: LogSegments, end: LogOffsetMetadata, aids: Iterable[Aid]) -> None:
-        """Return when all before `end` is on the disk. Raises KafkaStorageError, and from then on again and again."""
+        """Return when all before `end` is on the disk. Raises KafkaStorageError, and from then on again and again.
+
+        Indexes of a segment follow its records once it is finished, which may be long after these.
+        """
         with self._flush_lock:
-            if end[0] <= self._flushed[0]:
+            finished_to = min(end[0], segments.active.base_offset)
+            if end[0] <= self._flushed[0] and finished_to <= segments.since(self._indexes_flushed_to)[0].base_offset:
                 return
             self.ensure_sound()
             try:
@@ -78,6 +88,7 @@ class Flusher:
                     f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
                 )
                 raise self._failure from error
+            self._indexes_flushed_to = max(finished_to, self._indexes_flushed_to)
             self._flush_aids(aids)
             if self._flushed[0] < end[0]:  # unless retention was faster
                 self._flushed = end
@@ -88,10 +99,13 @@ class Flusher:
             raise KafkaStorageError(str(self._failure))
 
     def _flush(self, segments: LogSegments, up_to: int) -> None:
-        for segment in segments.since(self._flushed[0]):
+        flushed_to = self._flushed[0]
+        first_unflushed = segments.since(flushed_to)[0].base_offset if flushed_to < up_to else up_to
+        for segment in segments.since(min(flushed_to, self._indexes_flushed_to)):
             if segment.base_offset < up_to:
                 with contextlib.suppress(FileNotFoundError), self._stats.timed():  # not found: retention was faster
-                    segment.records.flush()
+                    if segment.base_offset >= first_unflushed:
+                        segment.records.flush()
                     if segment is not segments.active:
                         segment.flush_indexes()
         if segments is not self._named_segments:

@@ -215,6 +215,7 @@ class LogLoader:
         segment = self._segments[number]
         logger.warning("%s: indexes made anew: %s", segment.records.path, reason)
         segment.rebuild_indexes(self._producer_loader.load(self._segments[: number + 1], segment.base_offset))
+        segment.flush_indexes()  # now: no flush begins below the recovery point
 
     def __repr__(self) -> str:
         return f"LogLoader({os.path.basename(self._directory)!r}, {len(self._segments)} segments)"

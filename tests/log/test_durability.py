@@ -12,6 +12,8 @@ import pytest
 
 import kfast
 from kfast.clock import ManualClock
+from kfast.log.config import LogConfig
+from kfast.log.log import Log
 from kfast.log.manager import LogManager
 from kfast.scheduler import Scheduler
 
@@ -125,3 +127,51 @@ def test_the_current_directory_will_do(tmp_path: Path, monkeypatch: pytest.Monke
         broker.metadata.delete_topic("gone")
     with kfast.Broker(tmp_path) as broker:
         assert broker.log("orders", 0).log_end_offset == 1
+
+
+def test_indexes_of_a_finished_segment_are_on_the_disk_though_its_records_were_before(
+    tmp_path: Path, make_batch: Any, clock: ManualClock, scheduler: Scheduler, steps: Steps
+) -> None:
+    log = Log.open(tmp_path / "orders-0", LogConfig(flush_messages=1), clock=clock, scheduler=scheduler)
+    for _ in range(2):
+        log.append(make_batch(1))
+        log.roll()
+    del steps[:]
+    clock.advance(1)
+    indexes = [f"orders-0/{offset:020d}{suffix}" for offset in (0, 1) for suffix in (".index", ".timeindex")]
+    flushed = [name for kind, name in steps if kind == "fsync" and name.endswith("index")]
+    assert (flushed, log.recovery_point) == (indexes[2:], 2)  # those before went with the second append
+    del steps[:]
+    log.append(make_batch(1))
+    log.flush()
+    log.close()
+    assert not {name for kind, name in steps if kind == "fsync"}.intersection(indexes)
+
+
+def test_a_clean_stop_vouches_for_indexes_of_segments_that_nobody_had_the_time_to_flush(
+    tmp_path: Path, make_batch: Any, steps: Steps
+) -> None:
+    log = Log.open(tmp_path / "orders-0")
+    log.append(make_batch(1))
+    log.flush()
+    log.roll()
+    log.close()
+    names = [name.removeprefix("orders-0/") for kind, name in steps if kind == "fsync"]
+    for offset in (0, 1):
+        assert f"{offset:020d}.index" in names
+        assert f"{offset:020d}.timeindex" in names
+    assert names.count(f"{0:020d}.log") == 1
+
+
+def test_indexes_made_anew_below_the_recovery_point_are_on_the_disk(
+    tmp_path: Path, make_batch: Any, steps: Steps
+) -> None:
+    log = Log.open(tmp_path / "orders-0")
+    log.append(make_batch(1))
+    log.roll()
+    log.close()
+    index = tmp_path / "orders-0" / f"{0:020d}.index"
+    index.unlink()
+    del steps[:]
+    Log.open(tmp_path / "orders-0", was_clean=True, recovery_point=1)
+    assert ("fsync", f"orders-0/{index.name}") in steps
