@@ -169,13 +169,10 @@ class Log(LogReader):
             position += batch.size_bytes
 
     def _note_marker(self, batch: RecordBatch) -> None:
-        aborted = self._producers.replay(batch)
+        aborted = self._producers.aborted_by(batch)
         if aborted is not None:
-            try:
-                self._local.segments.active.transaction_index.append(aborted)
-            except OSError:
-                self._reload_producers()
-                raise
+            self._local.segments.active.transaction_index.append(aborted)
+        self._producers.replay(batch)  # last: readers of what is stable from now on look into the index
 
     def _reload_producers(self) -> None:
         """As they were at the end of the log, where what followed has been dropped."""

@@ -5,7 +5,8 @@ a duplicate and is answered like the first time), or is refused. Transactional b
 ends; below the first offset of the oldest open one lies the last stable offset.
 
 `admit` decides, without changing anything; `apply` takes its decision over once the batches are written; `replay` takes
-over what lies in the log already. States are immutable, so that a decision is a few new ones.
+over what lies in the log already, and `aborted_by` says before what that ends. States are immutable, so that a decision
+is a few new ones.
 Source: Kafka's ProducerStateManager, ProducerStateEntry and ProducerAppendInfo (KIP-98).
 """
 
@@ -17,7 +18,7 @@ from typing import Final, NamedTuple
 from kfast.errors import InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceNumberError
 from kfast.log.transaction_index import AbortedTransaction
 from kfast.record.batch import RecordBatch
-from kfast.record.control_records import ControlRecordType, decode_control, read_control_type
+from kfast.record.control_records import AbortMarker, CommitMarker, ControlRecordType, decode_control, read_control_type
 from kfast.record.layout import MAX_SEQUENCE, NO_PRODUCER_EPOCH, NO_SEQUENCE, NO_TIMESTAMP
 
 REMEMBERED_BATCHES: Final = 5
@@ -171,32 +172,29 @@ class ProducerStates:
             self._put(state)
         self._publish()
 
-    def replay(self, batch: RecordBatch) -> AbortedTransaction | None:
-        """Take over a batch that lies in the log, unasked. Returns the transaction that it aborts, if it does."""
-        if not batch.has_producer_id:
+    def aborted_by(self, batch: RecordBatch) -> AbortedTransaction | None:
+        """The transaction that `batch` aborts, if it does, once it is replayed; nothing is changed.
+
+        It belongs into the index first: `replay` makes its records stable, and a reader of them looks there.
+        """
+        if not (batch.has_producer_id and batch.is_control and isinstance(_marker_of(batch), AbortMarker)):
             return None
+        first_offset = self._ongoing.get(batch.producer_id)
+        if first_offset is None:
+            return None
+        others = (offset for producer_id, offset in self._ongoing.items() if producer_id != batch.producer_id)
+        return AbortedTransaction(batch.producer_id, first_offset, batch.last_offset, next(others, batch.next_offset))
+
+    def replay(self, batch: RecordBatch) -> None:
+        """Take over a batch that lies in the log, unasked."""
+        if not batch.has_producer_id:
+            return
         state = self.state_of(batch.producer_id)
         if not batch.is_control:
             self._put(state.after_batch(batch, batch.base_offset))
-            self._publish()
-            return None
-        return self._end_transaction(state, batch)
-
-    def _end_transaction(self, state: ProducerState, batch: RecordBatch) -> AbortedTransaction | None:
-        marker = next(batch.records(), None)
-        if marker is None or marker.key is None or marker.value is None:
-            return None
-        kind = read_control_type(marker.key)
-        if kind not in (ControlRecordType.ABORT, ControlRecordType.COMMIT):
-            return None
-        ended = decode_control(marker.key, marker.value)
-        self._put(state.after_marker(batch, ended.coordinator_epoch))  # type: ignore[union-attr]
+        elif (marker := _marker_of(batch)) is not None:
+            self._put(state.after_marker(batch, marker.coordinator_epoch))
         self._publish()
-        first_offset = state.transaction_first_offset
-        if kind is not ControlRecordType.ABORT or first_offset is None:
-            return None
-        last_stable_offset = batch.next_offset if self.first_unstable_offset is None else self.first_unstable_offset
-        return AbortedTransaction(state.producer_id, first_offset, batch.last_offset, last_stable_offset)
 
     def _put(self, state: ProducerState) -> None:
         self._states[state.producer_id] = state
@@ -233,6 +231,17 @@ class ProducerStates:
 
     def __repr__(self) -> str:
         return f"ProducerStates({len(self)} producers, {len(self._ongoing)} open transactions)"
+
+
+def _marker_of(batch: RecordBatch) -> AbortMarker | CommitMarker | None:
+    """What a control batch says of a transaction; None where it is about something else."""
+    record = next(batch.records(), None)
+    if record is None or record.key is None or record.value is None:
+        return None
+    if read_control_type(record.key) not in (ControlRecordType.ABORT, ControlRecordType.COMMIT):
+        return None
+    marker = decode_control(record.key, record.value)
+    return marker if isinstance(marker, (AbortMarker, CommitMarker)) else None
 
 
 def is_expired(state: ProducerState, now_ms: int, expiration_ms: int) -> bool:

@@ -295,9 +295,10 @@ class LogSegment:
                 f"{self.records.path}: the batch at position {position} ends at offset {batch.last_offset}, "
                 f"which a segment that begins at {self.base_offset} cannot hold"
             )
-        aborted = producers.replay(batch)
+        aborted = producers.aborted_by(batch)
         if aborted is not None:
             self.transaction_index.append(aborted)
+        producers.replay(batch)
         self._index(position, batch.size_bytes, batch.last_offset, batch.max_timestamp_ms)
 
     def recover(

@@ -39,6 +39,14 @@ def append(states, batch, offset):
     return admission.duplicate
 
 
+def replay(states, batch):
+    before = states.first_unstable_offset
+    aborted = states.aborted_by(batch)
+    assert states.first_unstable_offset == before, "nothing is stable before the index has it"
+    states.replay(batch)
+    return aborted
+
+
 def test_batches_that_follow_each_other_are_taken(states):
     assert append(states, a_batch(0, count=3), 100) is None
     assert append(states, a_batch(3, count=2), 103) is None
@@ -107,17 +115,17 @@ def test_the_oldest_open_transaction_bounds_what_is_stable(states):
     append(states, a_batch(0, producer_id=2, is_transactional=True), 11)
     append(states, a_batch(1, producer_id=1, is_transactional=True), 12)
     assert states.first_unstable_offset == 10
-    assert states.replay(a_marker(AbortMarker(3), 13, producer_id=1)) == AbortedTransaction(1, 10, 13, 11)
+    assert replay(states, a_marker(AbortMarker(3), 13, producer_id=1)) == AbortedTransaction(1, 10, 13, 11)
     assert states.first_unstable_offset == 11
-    assert states.replay(a_marker(CommitMarker(3), 14, producer_id=2)) is None
+    assert replay(states, a_marker(CommitMarker(3), 14, producer_id=2)) is None
     assert states.first_unstable_offset is None
     assert states.state_of(2).coordinator_epoch == 3
 
 
 def test_the_last_aborted_transaction_leaves_all_before_its_end_stable(states):
     append(states, a_batch(0, is_transactional=True), 10)
-    assert states.replay(a_marker(AbortMarker(0), 11)) == AbortedTransaction(7, 10, 11, 12)
-    assert states.replay(a_marker(AbortMarker(0), 12)) is None, "there was no transaction any more"
+    assert replay(states, a_marker(AbortMarker(0), 11)) == AbortedTransaction(7, 10, 11, 12)
+    assert replay(states, a_marker(AbortMarker(0), 12)) is None, "there was no transaction any more"
 
 
 def test_a_marker_of_a_new_epoch_forgets_the_batches(states):
