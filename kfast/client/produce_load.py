@@ -127,6 +127,11 @@ class ProduceLoad:
         self._connection.close()
 
     @property
+    def unanswered_records(self) -> int:
+        """Records whose request has left, or is about to, and has no answer yet."""
+        return sum(waiting.request.batch_records for waiting in tuple(self._in_flight))
+
+    @property
     def _is_finished(self) -> bool:
         return self._is_stopping or self._records_left == 0
 
