@@ -161,7 +161,7 @@ def move_atomically(source: str | os.PathLike[str], target: str | os.PathLike[st
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory, those it lies in too, unless it is there; return when its name is on the disk."""
+    """Make a directory, and those it lies in, unless it is there; return when its own name is on the disk."""
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         fsync_directory(path.absolute().parent)

@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 
+from kfast.errors import KfastError
 from kfast.log.checkpoints import fsync_directory
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
@@ -24,6 +25,10 @@ from kfast.record.batch import RecordBatch
 from kfast.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
+
+
+class SegmentsReplacedError(KfastError):
+    """Segments are no more what somebody took them for: part of the log, as retention does not know of compaction."""
 
 
 class LocalLog:
@@ -111,11 +116,12 @@ class LocalLog:
         """Put `new`, which was offered, into the place of `old`, neighbours in this log, and delete these.
 
         It is done once `segments` are set: a disk that does not take the new names leaves them to the next start.
+        Raises SegmentsReplacedError where that has happened to `old` before.
         """
         everything = self.segments.all
-        number = everything.index(old[0])
+        number = everything.index(old[0]) if old[0] in everything else 0
         if everything[number : number + len(old)] != tuple(old):
-            raise ValueError(f"{old} are not neighbours in {self.segments}")
+            raise SegmentsReplacedError(f"{old} are not neighbours in {self.segments}")
         self.segments = LogSegments((*everything[:number], new, *everything[number + len(old) :]))
         merged = [segment.base_offset for segment in old if segment.base_offset != new.base_offset]
         try:

@@ -21,6 +21,7 @@ from kfast.errors import KfastError, LogDirectoryError
 from kfast.log.checkpoints import CLEANER_OFFSET_CHECKPOINT, OffsetCheckpoint
 from kfast.log.cleanable import Cleanable, cleanable, dirtiest
 from kfast.log.cleaner import DEDUPE_BUFFER_BYTES, Cleaner, CleanReport
+from kfast.log.local_log import SegmentsReplacedError
 from kfast.log.log import Log
 from kfast.scheduler import Scheduler
 
@@ -102,6 +103,8 @@ class LogCleaner:
         self._lock = threading.Lock()
         self._clean_offsets = self._read_checkpoint()
         self._uncleanable: WeakSet[Log] = WeakSet()
+        self._put_off: WeakSet[Log] = WeakSet()
+        self._forgotten: set[TopicPartition] = set()  # since the candidates were looked at
         self._is_stopped = False
 
     def _read_checkpoint(self) -> dict[TopicPartition, int]:
@@ -125,21 +128,27 @@ class LogCleaner:
     def run(self) -> None:
         """Clean whatever is worth it now, the dirtiest log first, and delete what is past retention."""
         is_done = False
+        self._put_off.clear()
         while not is_done and not self._is_stopped:
             is_done = self.clean_dirtiest() is None
             self.delete_old_segments()
 
     def clean_dirtiest(self) -> CleanReport | None:
-        """Clean the log that needs it most; None where there is none. A log that cannot be cleaned is left alone."""
+        """Clean the log that needs it most; None where there is none.
+
+        A log that is damaged is left alone from then on, one that the disk has no room for until the next `run`.
+        """
         while (chosen := dirtiest(self._candidates().values())) is not None:
             try:
                 report = self._cleaner.clean(chosen)
             except CleaningStoppedError:
                 return None
             except (KfastError, OSError) as error:
+                may_pass = _may_pass(error)
                 if chosen.log in self._logs().values():  # else it was deleted meanwhile
-                    logger.error("%s: cleaning failed and is not tried again: %s", chosen.log.directory.name, error)
-                self._uncleanable.add(chosen.log)
+                    what_next = "is tried again later" if may_pass else "is not tried again"
+                    logger.error("%s: cleaning failed and %s: %s", chosen.log.directory.name, what_next, error)
+                (self._put_off if may_pass else self._uncleanable).add(chosen.log)
                 continue
             self._note(chosen.log, report)
             return report
@@ -149,10 +158,12 @@ class LogCleaner:
         now_ms = self._clock.now_ms()
         with self._lock:
             clean_offsets = dict(self._clean_offsets)
+            self._forgotten.clear()
+        passed_over = {*self._uncleanable, *self._put_off}
         return {
             partition: cleanable(log, clean_offsets.get(partition), now_ms)
             for partition, log in self._logs().items()
-            if log.config.is_compacted and log not in self._uncleanable
+            if log.config.is_compacted and log not in passed_over
         }
 
     def _note(self, log: Log, report: CleanReport) -> None:
@@ -161,14 +172,15 @@ class LogCleaner:
             "%s: cleaned up to offset %d, %d bytes of %d left, in %d ms",
             *(log.directory.name, report.end_offset, report.bytes_after, report.bytes_before, report.elapsed_ms),
         )
-        partitions = [partition for partition, other in self._logs().items() if other is log]
+        partitions = {partition for partition, other in self._logs().items() if other is log}
         with self._lock:
-            self._clean_offsets.update(dict.fromkeys(partitions, report.end_offset))
+            self._clean_offsets.update(dict.fromkeys(partitions - self._forgotten, report.end_offset))
             self._checkpoint.write(self._clean_offsets)
 
     def forget(self, partition: TopicPartition) -> None:
         """A log of this name is gone; the next one is not clean."""
         with self._lock:
+            self._forgotten.add(partition)
             if self._clean_offsets.pop(partition, None) is not None:
                 self._checkpoint.write(self._clean_offsets)
 
@@ -176,7 +188,7 @@ class LogCleaner:
         """Apply retention to the compacted logs; return how many segments went."""
         count = 0
         for log in self._logs().values():
-            if log.config.is_compacted and log not in self._uncleanable:
+            if log.config.is_compacted:
                 try:
                     count += log.delete_old_segments()
                 except (KfastError, OSError) as error:
@@ -186,3 +198,8 @@ class LogCleaner:
 
     def __repr__(self) -> str:
         return f"LogCleaner({len(self._clean_offsets)} logs cleaned)"
+
+
+def _may_pass(error: KfastError | OSError) -> bool:
+    """Whether the next pass may do better: a disk is full for a while, and retention may have been faster."""
+    return isinstance(error, (OSError, SegmentsReplacedError)) or isinstance(error.__cause__, OSError)

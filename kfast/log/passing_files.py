@@ -40,9 +40,9 @@ def tidy_up(directory: str, file_pool: FilePool) -> list[str]:
 def _remove_incomplete(directory: str, names: list[str]) -> None:
     """Remove files of deleted segments and unfinished compactions.
 
-    Files are renamed to .swap from the last to the first: where a .cleaned file was left, the .swap files from its base
-    offset on are incomplete, and their originals are still there. The .cleaned ones go last, so that after another
-    crash they still say so.
+    One compaction makes one segment, whose files are renamed to .swap one after the other, or in Kafka several, the
+    last of them first. Where a .cleaned file was left, the .swap files from its base offset on are incomplete, and
+    their originals are still there. The .cleaned ones go last, so that after another crash they still say so.
     """
     cleaned = [name for name in names if name.endswith(CLEANED_SUFFIX)]
     lowest = min((_base_offset(name, CLEANED_SUFFIX) for name in cleaned), default=_NO_SEGMENT)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ import pytest
 
 from kfast.clock import ManualClock
 from kfast.log.checkpoints import CLEANER_OFFSET_CHECKPOINT
+from kfast.log.cleanable import Cleanable
+from kfast.log.cleaner import CleanReport
+from kfast.log.compaction import OffsetMap
 from kfast.log.config import LogConfig
 from kfast.log.log import Log
 from kfast.log.log_cleaner import BACKOFF_MS, CleanerConfig, CleaningStoppedError, Throttler
 from kfast.log.manager import LogManager
 from kfast.record.builder import RecordBatchBuilder
+from kfast.record.layout import LENGTH_POSITION
 from kfast.scheduler import Scheduler
 
 TOPIC_ID = uuid.UUID(int=7)
@@ -152,8 +157,79 @@ def test_a_log_that_cannot_be_cleaned_does_not_stop_the_others(
         patch.setattr(os, "pwrite", fails)
         cleaner.run()
     assert record_count(logs[0]) > record_count(logs[1]) == 3
-    assert "orders-0: cleaning failed" in caplog.text
+    assert "orders-0: cleaning failed and is tried again later" in caplog.text
     assert len(caplog.records) == 1
+    cleaner.run()
+    assert record_count(logs[0]) == 3
+
+
+def test_a_damaged_log_is_not_tried_again_and_its_retention_goes_on(
+    open_manager: OpenManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = open_manager()
+    log = create(manager, 0, cleanup_policy=frozenset({"compact", "delete"}), retention_bytes=1500)
+    fill(log, 15)
+    with open(log.segments[-2].records.path, "r+b") as file:
+        file.seek(LENGTH_POSITION)
+        file.write(bytes(4))
+    cleaner = manager._cleaner
+    assert cleaner is not None
+    for _ in range(2):
+        cleaner.run()
+        fill(log, 15)
+    assert caplog.text.count("cleaning failed and is not tried again") == 1
+    assert log.log_start_offset > 0
+
+
+def test_a_log_whose_policy_changes_meanwhile_is_cleaned_once_it_is_compacted_again(
+    open_manager: OpenManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = open_manager()
+    log = create(manager, 0)
+    fill(log, 30)
+    cleaner = manager._cleaner
+    assert cleaner is not None
+    config, build_map = log.config, cleaner._cleaner._build_map
+
+    def build_map_and_delete(what: Cleanable) -> OffsetMap:
+        offset_map = build_map(what)
+        limit = log.size_bytes // 2
+        log.update_config(replace(config, cleanup_policy=frozenset({"delete"}), retention_bytes=limit))
+        assert manager.delete_old_segments() > 0
+        log.update_config(config)
+        return offset_map
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cleaner._cleaner, "_build_map", build_map_and_delete)
+        cleaner.run()
+    assert "is tried again later" in caplog.text
+    assert record_count(log) > 3
+    cleaner.run()
+    assert record_count(log) == 3
+
+
+def test_a_topic_deleted_while_it_is_cleaned_leaves_nothing_to_the_next_of_its_name(
+    open_manager: OpenManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = open_manager()
+    fill(create(manager, 0), 30)
+    cleaner = manager._cleaner
+    assert cleaner is not None
+    logs, clean = cleaner._logs, cleaner._cleaner.clean
+
+    def logs_and_delete() -> Mapping[tuple[str, int], Log]:
+        found = logs()
+        manager.delete("orders", 0)
+        return found
+
+    def clean_and_delete(what: Cleanable) -> CleanReport:
+        report = clean(what)
+        monkeypatch.setattr(cleaner, "_logs", logs_and_delete)
+        return report
+
+    monkeypatch.setattr(cleaner._cleaner, "clean", clean_and_delete)
+    assert cleaner.clean_dirtiest() is not None
+    assert checkpoint(manager) == "0\n0\n"
 
 
 def test_switched_off_it_does_nothing(open_manager: OpenManager, clock: ManualClock) -> None:
