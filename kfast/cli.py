@@ -219,8 +219,12 @@ def _add_graduate(commands: Any) -> None:
 
 def _graduate(options: argparse.Namespace) -> int:
     from kfast.broker.graduation import graduate
+    from kfast.cli_recovery import check_bar
+    from kfast.clock import SystemClock
 
-    found = graduate(options.directory, options.listen, options.controller_listen, _key_values(options.config))
+    config = _key_values(options.config)
+    with check_bar(sys.stderr, SystemClock()) as progress:
+        found = graduate(options.directory, options.listen, options.controller_listen, config, progress)
     if options.write_config is None:
         print(found.text(), end="")
         return 0

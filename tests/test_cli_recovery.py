@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kfast.cli_recovery import recovery_bar
+from kfast.cli_recovery import check_bar, recovery_bar
 from kfast.clock import ManualClock
 from kfast.log.recovery_progress import INTERVAL_MS, RecoveryProgress
 
@@ -71,3 +71,27 @@ def test_what_is_quick_draws_nothing(said: pytest.LogCaptureFixture) -> None:
     with recovery_bar(stream):
         RecoveryProgress(ManualClock(), 3).end()
     assert (stream.getvalue(), said.messages) == ("", [])
+
+
+def check(stream: io.StringIO, step_ms: int) -> str:
+    clock = ManualClock()
+    with check_bar(stream, clock) as progress:
+        for done_bytes in (1_000_000_000, 2_000_000_000):
+            clock.advance(step_ms)
+            progress(done_bytes, 4_000_000_000, "orders-0")
+    return stream.getvalue()
+
+
+def test_a_check_that_takes_long_says_how_far_it_is() -> None:
+    drawn = check(Terminal(), INTERVAL_MS)
+    assert "checking logs:  25%" in drawn
+    assert "2000/4000" in drawn
+    assert "orders-0" in drawn
+    assert check(io.StringIO(), INTERVAL_MS) == (
+        "checking logs: 1,000 of 4,000 MB, at orders-0\nchecking logs: 2,000 of 4,000 MB, at orders-0\n"
+    )
+
+
+def test_a_check_that_is_quick_says_nothing() -> None:
+    assert check(Terminal(), 1) == ""
+    assert check(io.StringIO(), 1) == ""

@@ -1,8 +1,8 @@
 """Whether Apache Kafka would find in a log directory all that is in it, found out without changing a byte.
 
-Every segment is walked by its headers, indexes are held against logs, snapshots and checkpoints are read, the metadata
-is replayed; what only a checksum of records would find is left to `kfast dump-log`. What would stop Kafka, or make it
-lose sight of something, is a finding; what it puts right by itself, or is merely good to know, a note.
+Every batch is read and its checksum worked out, indexes are held against logs, snapshots and checkpoints are read, the
+metadata is replayed. What would stop Kafka, or make it lose sight of something, is a finding, and says what Kafka and
+kfast make of it; what Kafka puts right by itself, or is merely good to know, a note.
 """
 
 from __future__ import annotations
@@ -10,23 +10,26 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from kfast.broker.damage import Damage, Fate, SegmentReading
 from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_servable, ensure_usable
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.errors import LogDirectoryError
 from kfast.log.checkpoints import (
     LOG_START_OFFSET_CHECKPOINT,
     META_PROPERTIES,
+    RECOVERY_POINT_CHECKPOINT,
     MetaProperties,
     OffsetCheckpoint,
     read_partition_metadata,
 )
 from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.log.directory_lock import LOCK_FILE, DirectoryLock
-from kfast.log.dump import Entry, dump, is_invalid, to_line
+from kfast.log.dump import Entry, dump, to_line
 from kfast.log.names import (
     LOG_SUFFIX,
     OFFSET_INDEX_SUFFIX,
@@ -34,6 +37,7 @@ from kfast.log.names import (
     SNAPSHOT_SUFFIX,
     TIME_INDEX_SUFFIX,
     file_path,
+    parse_file_name,
     parse_partition_directory,
     partition_directory_name,
 )
@@ -41,6 +45,9 @@ from kfast.record.metadata_records import uuid_to_text
 
 _INDEXES = (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)
 _PASSING = re.compile(r".+[.-][0-9a-f]{32}-(delete|stray|future)")
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Called with bytes read, bytes there are to be read, and the partition, very often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +60,17 @@ class DirectoryCheck:
     """Of the whole directory, as `kfast dump-log` has it."""
     findings: tuple[str, ...]
     notes: tuple[str, ...]
+    is_served: bool
+    """Whether `kfast serve`, stopped again, puts right some of the findings."""
 
 
-def check_directory(directory: Path) -> DirectoryCheck:
+def check_directory(directory: Path, progress: Progress | None = None) -> DirectoryCheck:
     """Raises LogDirectoryError for what is no log directory, is in use, or needs other nodes than this one."""
     ensure_usable(directory)
     if not (directory / META_PROPERTIES).is_file():
         raise LogDirectoryError(f"{directory} is no log directory: it has no {META_PROPERTIES}")
     with _held(directory):
-        return _Checker(directory).run()
+        return _Checker(directory, progress).run()
 
 
 @contextlib.contextmanager
@@ -80,12 +89,15 @@ def _held(directory: Path) -> Iterator[None]:
 class _Checker:
     """One run over one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, progress: Progress | None) -> None:
         self._directory = directory
+        self._progress = progress
         self._properties = MetaProperties.read(directory / META_PROPERTIES)
         self._metadata = replay(directory / METADATA_DIRECTORY)
         ensure_servable(directory, self._properties, self._metadata, None)
         self._was_clean = (directory / CLEAN_SHUTDOWN_FILE).exists()
+        self._recovery_points = self._offsets(RECOVERY_POINT_CHECKPOINT)
+        self._fates: set[Fate] = set()
         self._names = {
             partition_directory_name(topic.name, number): topic.topic_id
             for topic in self._metadata.image.topics.values()
@@ -93,29 +105,61 @@ class _Checker:
         }
 
     def run(self) -> DirectoryCheck:
-        whole, summaries, findings = self._dump()
+        whole, summaries, errors = self._dump()
+        findings = [self._finding(error, damage, summaries) for error, damage in errors]
         findings += self._metadata_findings(summaries)
-        starts = self._log_start_offsets()
+        starts = self._offsets(LOG_START_OFFSET_CHECKPOINT)
         for name, topic_id in self._names.items():
             if name in summaries:
                 findings += self._partition_findings(name, topic_id, summaries[name], starts.get(name, 0))
+        is_served = bool(findings) and not (self._fates == {Fate.STAYS} and len(findings) == len(errors))
         findings += [
             f"{name}: Kafka does not start beside a directory that is no partition's" for name in self._foreign()
         ]
         notes = tuple(self._notes(summaries))
-        return DirectoryCheck(self._properties, self._metadata, whole, tuple(findings), notes)
+        return DirectoryCheck(self._properties, self._metadata, whole, tuple(findings), notes, is_served)
 
-    def _dump(self) -> tuple[Entry, dict[str, Entry], list[str]]:
+    def _dump(self) -> tuple[Entry, dict[str, Entry], list[tuple[Entry, Damage | None]]]:
         """The directory's summary, those by partition, and what is wrong; of partitions being removed none of it."""
-        findings: list[str] = []
+        errors: list[tuple[Entry, Damage | None]] = []
         summaries: dict[Path, Entry] = {}
-        for entry in dump([self._directory], headers_only=True):
+        reading = SegmentReading()
+        for entry in self._followed(dump([self._directory])):
             if entry["type"] == "summary":
                 summaries[Path(entry["directory"])] = entry
-            elif is_invalid(entry) and not _PASSING.fullmatch(Path(entry["file"]).parent.name):
-                findings.append(to_line(entry).removeprefix("INVALID  "))
+            elif entry["type"] == "batch":
+                reading.note(entry)
+            elif entry["type"] == "error" and not _PASSING.fullmatch(Path(entry["file"]).parent.name):
+                errors.append((entry, reading.damage(entry)))
         by_name = {path.name: entry for path, entry in summaries.items() if path.parent == self._directory}
-        return summaries[self._directory], by_name, findings
+        return summaries[self._directory], by_name, errors
+
+    def _followed(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        """The same, and how far they are is said of each batch."""
+        if self._progress is None:
+            yield from entries
+            return
+        total_bytes = sum(path.stat().st_size for path in self._directory.glob(f"*/*{LOG_SUFFIX}"))
+        done_bytes, file, size_bytes = 0, "", 0
+        for entry in entries:
+            if entry["type"] == "batch" and entry["file"].endswith(LOG_SUFFIX):
+                if entry["file"] != file:
+                    done_bytes, file, size_bytes = done_bytes + size_bytes, entry["file"], 0
+                size_bytes = entry["position"] + entry["size_bytes"]
+                self._progress(done_bytes + size_bytes, total_bytes, Path(file).parent.name)
+            yield entry
+
+    def _finding(self, error: Entry, damage: Damage | None, summaries: Mapping[str, Entry]) -> str:
+        """What is wrong, and of a log what becomes of it. That of the metadata is said by those who replay it."""
+        line = to_line(error).removeprefix("INVALID  ")
+        name = Path(error["file"]).parent.name
+        if damage is None or name not in self._names:
+            return line
+        files = (parse_file_name(path.name) for path in (self._directory / name).glob(f"*{LOG_SUFFIX}"))
+        base_offsets = sorted(parsed[0] for parsed in files if parsed)
+        fate = damage.fate(base_offsets, self._recovery_points.get(name, 0), self._was_clean)
+        self._fates.add(fate)
+        return f"{line}; {damage.consequence(fate, summaries[name]['next_offset'] or 0)}"
 
     def _metadata_findings(self, summaries: Mapping[str, Entry]) -> Iterator[str]:
         end_offset = summaries[METADATA_DIRECTORY]["next_offset"] if METADATA_DIRECTORY in summaries else None
@@ -139,6 +183,11 @@ class _Checker:
         end_offset = summary["next_offset"] or 0
         if log_start_offset > end_offset:
             yield f"{name}: it starts at {log_start_offset} and ends at {end_offset}: Kafka would delete all of it"
+        if self._recovery_points.get(name, 0) > end_offset:
+            yield (
+                f"{name}: it ends at {end_offset}, and {RECOVERY_POINT_CHECKPOINT} says that it was on the disk up to "
+                f"{self._recovery_points[name]}: what came after is not there any more"
+            )
         if self._was_clean:
             yield from self._incomplete(name, end_offset)
 
@@ -152,8 +201,8 @@ class _Checker:
             if not path.exists():
                 yield f"{path}: {CLEAN_SHUTDOWN_FILE} says it is there; without that file Kafka makes it anew"
 
-    def _log_start_offsets(self) -> dict[str, int]:
-        offsets = OffsetCheckpoint(self._directory / LOG_START_OFFSET_CHECKPOINT).read()
+    def _offsets(self, checkpoint: str) -> dict[str, int]:
+        offsets = OffsetCheckpoint(self._directory / checkpoint).read()
         return {partition_directory_name(*partition): offset for partition, offset in offsets.items()}
 
     def _foreign(self) -> list[str]:

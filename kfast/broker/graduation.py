@@ -13,7 +13,7 @@ from pathlib import Path
 from kfast.broker.broker import parse_listen
 from kfast.broker.config import BrokerConfig
 from kfast.broker.config_keys import BROKER_KEYS
-from kfast.broker.directory_check import DirectoryCheck, check_directory
+from kfast.broker.directory_check import DirectoryCheck, Progress, check_directory
 from kfast.broker.server_properties import server_properties, to_text
 from kfast.errors import LogDirectoryError
 from kfast.record.metadata_records import BROKER_RESOURCE
@@ -54,21 +54,22 @@ def graduate(
     listen: str = "127.0.0.1:9092",
     controller_listen: str = "127.0.0.1:9093",
     config: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Graduation:
     """Check a stopped broker's directory and find the settings for Kafka. Changes nothing.
 
-    `config` is what kfast was started with. Raises LogDirectoryError, with all that was found, for a directory that
-    Kafka would not take as it is, InvalidConfigError for a setting, ValueError for an address.
+    `config` is what kfast was started with; `progress` is told how far the check is.
+    Raises LogDirectoryError, with all that was found, for a directory that Kafka would not take as it is,
+    InvalidConfigError for a setting, ValueError for an address.
     """
     BrokerConfig(config)
     listener, controller = parse_listen(listen), parse_listen(controller_listen)
-    check = check_directory(Path(directory))
+    check = check_directory(Path(directory), progress)
     if check.findings:
-        found = "\n  ".join(check.findings)
-        raise LogDirectoryError(
-            f"{directory} is not for Kafka yet:\n  {found}\n"
-            f"kfast serve --data-dir {directory}, stopped again, puts right what a crash has left"
-        )
+        lines = [f"{directory} is not for Kafka yet:", *(f"  {finding}" for finding in check.findings)]
+        if check.is_served:
+            lines.append(f"kfast serve --data-dir {directory}, stopped again, puts right what a crash has left")
+        raise LogDirectoryError("\n".join(lines))
     settings = server_properties(
         Path(directory),
         check.properties.node_id,

@@ -24,7 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from kfast.log.dump_batches import dump_batches, dump_headers, dump_metadata_snapshot
+from kfast.log.dump_batches import dump_batches, dump_metadata_snapshot
 from kfast.log.dump_checkpoints import (
     dump_clean_shutdown,
     dump_leader_epochs,
@@ -80,7 +80,6 @@ class _Options:
     deep: bool
     decoder: Decoder | None
     indexes_only: bool
-    headers_only: bool
 
 
 def dump(
@@ -89,15 +88,14 @@ def dump(
     *,
     decoder: Decoder | None = None,
     indexes_only: bool = False,
-    headers_only: bool = False,
 ) -> Iterator[Entry]:
     """Yield the entries of the files in `paths`, in order; a directory stands for all that is in it.
 
     `deep` yields the records of each batch after it, and what those of Kafka's own topics say; `decoder` is for such
     files that no longer lie in their partition's directory. `indexes_only` looks for what is wrong with indexes and
-    at nothing else. `headers_only` reads the headers of batches alone: fast, and blind to what a checksum would find.
+    at nothing else.
     """
-    options = _Options(deep, decoder, indexes_only, headers_only)
+    options = _Options(deep, decoder, indexes_only)
     for path in map(Path, paths):
         if path.is_dir():
             yield from _dump_directory(path, options)
@@ -146,8 +144,6 @@ def _entries(path: Path, options: _Options) -> Iterator[Entry] | None:
     if suffix in _INDEXES and parsed:
         return _INDEXES[suffix](path, base_offset)
     if suffix == LOG_SUFFIX:
-        if options.headers_only:
-            return dump_headers(path, base_offset)
         return dump_batches(path, base_offset, options.deep, options.decoder or decoder_of(path))
     if suffix == SNAPSHOT_SUFFIX and parsed:
         return dump_producers(path, base_offset)

@@ -3,10 +3,8 @@
     {"type": "batch", "file", "base_offset", "last_offset", "count", ..., "is_valid"}
     {"type": "record", "offset", "timestamp_ms", "key", "value", "headers", and "content" where a decoder reads it}
                        and of messages of versions 0 and 1, which have a checksum each: "crc", "is_valid"
-    {"type": "batch_header", "file", "position", "size_bytes", "base_offset", "last_offset", "max_timestamp_ms"}
 
-The last is what `dump_headers` yields, which reads headers alone and so misses what only a checksum finds. A message of
-version 0 or 1 is a batch; "count" is None where those in a compressed one cannot be read.
+A message of version 0 or 1 is a batch; "count" is None where those in a compressed one cannot be read.
 """
 
 from __future__ import annotations
@@ -37,23 +35,6 @@ def dump_batches(path: Path, base_offset: int, deep: bool, decoder: Decoder | No
                 yield error_entry(path, position, _goes_back(batch.base_offset, next_offset))
             next_offset = batch.next_offset
             end = position + batch.size_bytes
-    except CorruptRecordError as error:
-        reason = str(error)
-    yield from _rest(path, end, records.size_bytes, reason)
-
-
-def dump_headers(path: Path, base_offset: int) -> Iterator[Entry]:
-    """Every batch of a segment by its header, of which sizes and offsets are checked."""
-    records = open_records(path)
-    end, next_offset = 0, base_offset
-    reason = None
-    try:
-        for batch in records.headers():
-            yield {"type": "batch_header", "file": str(path), **batch._asdict()}
-            if batch.base_offset < next_offset:
-                yield error_entry(path, batch.position, _goes_back(batch.base_offset, next_offset))
-            next_offset = batch.last_offset + 1
-            end = batch.position + batch.size_bytes
     except CorruptRecordError as error:
         reason = str(error)
     yield from _rest(path, end, records.size_bytes, reason)

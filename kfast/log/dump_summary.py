@@ -30,7 +30,7 @@ class Summary:
     def note(self, entry: Entry) -> Entry:
         """Count an entry of a file that lies in the directory itself, and return it."""
         self.errors += entry["type"] == "error"
-        if entry["type"] in ("batch", "batch_header") and entry["file"].endswith(LOG_SUFFIX):
+        if entry["type"] == "batch" and entry["file"].endswith(LOG_SUFFIX):
             self.batches += 1
             self._next_offset = entry["last_offset"] + 1
         return entry

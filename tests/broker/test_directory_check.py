@@ -152,6 +152,59 @@ def test_what_kafka_puts_right_by_itself_is_a_note(kafkas: Path) -> None:
     )
 
 
+def test_what_kafka_would_cut_after_a_crash_is_found(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("10-crash", tmp_path) / "crash"
+    damaged = golden("10-crash-flip-middle-segment") / "damaged" / "crash-0"
+    shutil.copy(damaged / f"{263:020d}.log", directory / "crash-0")
+    found = checked(directory)
+    (finding,) = found.findings
+    assert "263.log  position 7203: batch at offset 360 of 522 bytes has CRC" in finding
+    assert finding.endswith("Kafka and kfast cut the log there, and offsets 360 to before 683 are lost")
+    assert found.is_served
+    broker = Broker(directory)
+    assert broker.log("crash", 0).log_end_offset == 360
+    broker.stop()
+    assert checked(directory).findings == ()
+
+
+def test_what_nobody_would_check_is_found_and_what_helps_helps(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("01-plain", tmp_path) / "log"
+    path = directory / "dense-0" / f"{162:020d}.log"
+    path.write_bytes(path.read_bytes()[:-7])
+    found = checked(directory)
+    assert "neither Kafka nor kfast looks there: it stays, and readers miss the records in it" in found.findings[0]
+    removed = "If .kafka_cleanshutdown and recovery-point-offset-checkpoint are removed both cut the log there"
+    assert found.findings[0].endswith(f"{removed}, and offsets 318 to before 400 are lost")
+    assert not found.is_served
+    for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
+        (directory / name).unlink()
+    broker = Broker(directory)
+    assert broker.log("dense", 0).log_end_offset == 318
+    broker.stop()
+    assert checked(directory).findings == ()
+
+
+def test_what_only_a_checksum_finds_stays_after_a_clean_stop(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("01-plain", tmp_path) / "log"
+    path = directory / "dense-0" / f"{319:020d}.log"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    found = checked(directory)
+    (finding,) = found.findings
+    assert "has CRC" in finding
+    assert "readers that check checksums stop at it" in finding
+    assert not found.is_served
+
+
+def test_how_far_the_check_is_is_said_of_every_batch(kafkas: Path) -> None:
+    said: list[tuple[int, int, str]] = []
+    check_directory(kafkas, lambda done, total, name: said.append((done, total, name)))
+    assert [done for done, _, _ in said] == sorted(done for done, _, _ in said)
+    total_bytes = sum(path.stat().st_size for path in kafkas.glob("*/*.log"))
+    assert {total for _, total, _ in said} == {total_bytes}
+    assert said[-1][0] == total_bytes
+    assert {name for _, _, name in said} >= {"__cluster_metadata-0", "events-0"}
+
+
 def test_a_topic_that_is_being_deleted_is_nobodys_trouble(kafkas: Path) -> None:
     (doomed,) = kafkas.glob("dropped-0.*-delete")
     (doomed / f"{0:020d}.log").write_bytes(b"anything")
