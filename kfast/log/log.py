@@ -33,6 +33,7 @@ from kfast.log.producer_state import Admission, BatchMetadata, ProducerState
 from kfast.log.recovery_progress import RecoveryProgress
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
+from kfast.log.roll_policy import RollPolicy
 from kfast.log.segment import LogSegment
 from kfast.log.validator import of_producers, stamp_offsets, validate
 from kfast.record.batch import RecordBatch
@@ -59,10 +60,11 @@ class Log(LogReader):
         self.config = config
         """Frozen; `update_config` replaces it."""
         self._clock = clock
+        self._roll_policy = RollPolicy(config, clock)
         self._listeners: tuple[Listener, ...] = ()
         self._is_closed = False
         first = local.segments.first
-        self._flusher = Flusher(local.directory, scheduler, (first.base_offset, first, 0), flush_stats)
+        self._flusher = Flusher(local.directory, scheduler, (first.base_offset, first, 0), flush_stats, self._flush_if_kept)
 
     @classmethod
     def open(
@@ -111,18 +113,26 @@ class Log(LogReader):
         buffer, batches, append_time_ms = validate(records, config, self._clock)
         with self._lock:
             self._ensure_open()
+            self._flusher.ensure_sound()
             first_offset = self._local.end[0]
             admission = self._producers.admit(batches, first_offset) if of_producers(batches) else None
-            if admission is not None and admission.duplicate is not None:
-                return self._as_the_first_time(admission.duplicate)
-            next_offset = self._append(buffer, batches, leader_epoch, admission)
+            duplicate = None if admission is None else admission.duplicate
+            if duplicate is None:
+                next_offset = self._append(buffer, batches, leader_epoch, admission)
+        if duplicate is not None:
+            self._flush_if_due(config, duplicate.last_offset + 1)  # the first one may still wait for its flush
+            return self._as_the_first_time(duplicate)
+        self._flush_if_due(config, next_offset)
+        for listener in self._listeners:
+            listener()
+        return LogAppendInfo(first_offset, next_offset - 1, append_time_ms, self._log_start_offset)
+
+    def _flush_if_due(self, config: LogConfig, next_offset: int) -> None:
+        """Have what lies before `next_offset` on the disk now, or later, as the configuration asks for."""
         if config.flush_messages != NEVER and next_offset - self.recovery_point >= config.flush_messages:
             self.flush()
         elif config.flush_ms != NEVER:
             self._flusher.schedule(self.flush, config.flush_ms)
-        for listener in self._listeners:
-            listener()
-        return LogAppendInfo(first_offset, next_offset - 1, append_time_ms, self._log_start_offset)
 
     def _as_the_first_time(self, duplicate: BatchMetadata) -> LogAppendInfo:
         """The answer to a batch that was sent twice: where it lies since the first time, and, as in Kafka, its time."""
@@ -138,12 +148,11 @@ class Log(LogReader):
         admission: Admission | None,
     ) -> int:
         """Write under the lock; return the new log end offset."""
-        self._flusher.ensure_sound()
         local = self._local
         first_offset, segment, _ = local.end
         next_offset, max_timestamp_ms = stamp_offsets(buffer, batches, first_offset, leader_epoch)
         try:
-            if segment.should_roll(self.config, len(buffer), next_offset - 1, max_timestamp_ms):
+            if self._roll_policy.should_roll(segment, self.config, len(buffer), next_offset - 1, max_timestamp_ms):
                 self._roll()
             if leader_epoch != self.leader_epochs.latest:
                 self.leader_epochs.assign(leader_epoch, first_offset)
@@ -153,9 +162,11 @@ class Log(LogReader):
         except OSError as error:
             records, position = local.end[1].records, local.end[2]
             local.undo_append()
-            raise KafkaStorageError(
-                f"{records.path}: writing {len(buffer)} bytes at position {position}: {error.strerror}"
-            ) from error
+            failure = f"{records.path}: writing {len(buffer)} bytes at position {position}: {error.strerror}"
+            if isinstance(error, FileNotFoundError):  # a file is gone: what is acknowledged from now on would be lost
+                failure = f"{failure}: {error.filename}; it takes no more records"
+                self._flusher.fail(KafkaStorageError(failure))
+            raise KafkaStorageError(failure) from error
         local.publish(next_offset)  # last: what is stable is known by now
         return next_offset
 
@@ -194,6 +205,7 @@ class Log(LogReader):
         end_offset = self._local.end[0]
         self._local.snapshots.take(end_offset, self._producers)
         self._local.roll(self.config)
+        self._roll_policy = RollPolicy(self.config, self._clock)
         self._flusher.run_soon(lambda: self.flush(end_offset))
 
     def remove_expired_producers(self) -> int:
@@ -227,6 +239,12 @@ class Log(LogReader):
         if up_to is not None and up_to < end[0]:
             end = (up_to, segments.all[segments.floor(up_to)], 0)
         self._flusher.flush(segments, end, (self._local.snapshots, self.leader_epochs))
+
+    def _flush_if_kept(self, segment: LogSegment) -> None:
+        """Flush a segment while nothing can rename its file, unless retention or compaction took it from the log."""
+        with self._lock:
+            if segment in self._local.segments:
+                segment.records.flush()
 
     def _set_recovery_point(self, offset: int) -> None:
         """Take it that records below `offset` are on the disk."""
@@ -339,6 +357,7 @@ class Log(LogReader):
             self._local.segments.active.flush_indexes()
             self._local.snapshots.flush()
             self.leader_epochs.flush()
+            self._local.ensure_complete()
         finally:
             self._stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,9 +13,12 @@ import pytest
 
 import kfast
 from kfast.clock import ManualClock
+from kfast.errors import KafkaStorageError
 from kfast.log.config import LogConfig
+from kfast.log.flusher import Flusher
 from kfast.log.log import Log
 from kfast.log.manager import LogManager
+from kfast.record.builder import RecordBatchBuilder
 from kfast.scheduler import Scheduler
 
 TOPIC_ID = uuid.UUID(int=7)
@@ -115,6 +119,43 @@ def test_a_clean_stop_says_so_last(manager: LogManager, make_batch: Any, steps: 
         assert ("fsync", f"data/orders-0/{name}") in steps
     snapshot = steps.index(("fsync", "data/orders-0/00000000000000000001.snapshot"))
     assert ("fsync", "data/orders-0") in steps[snapshot:]
+
+
+def batch_of_a_producer() -> bytearray:
+    builder = RecordBatchBuilder(producer_id=7, producer_epoch=0, base_sequence=0)
+    builder.append(b"k", b"v", 1)
+    return builder.build()
+
+
+def test_what_a_producer_repeats_is_not_acknowledged_once_its_flush_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log.open(tmp_path / "orders-0", LogConfig(flush_messages=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(KafkaStorageError, match="Input/output error"):
+            log.append(batch_of_a_producer())
+    with pytest.raises(KafkaStorageError, match="Input/output error"):
+        log.append(batch_of_a_producer())
+    log.delete()
+
+
+def test_what_a_producer_repeats_while_it_is_flushed_is_acknowledged_when_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log.open(tmp_path / "orders-0", LogConfig(flush_messages=1))
+    real, recovery_points = Flusher.flush, []
+
+    def repeat_first(self: Flusher, *arguments: Any) -> None:
+        monkeypatch.setattr(Flusher, "flush", real)
+        log.append(batch_of_a_producer())
+        recovery_points.append(log.recovery_point)
+        real(self, *arguments)
+
+    monkeypatch.setattr(Flusher, "flush", repeat_first)
+    log.append(batch_of_a_producer())
+    assert (recovery_points, log.recovery_point, log.log_end_offset) == ([1], 1, 1)
+    log.close()
 
 
 def test_the_current_directory_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_batch: Any) -> None:
