@@ -52,6 +52,8 @@ class LogConfig:
 
     limits_timestamps: bool = field(init=False)
     is_compacted: bool = field(init=False)
+    max_segment_ms: int = field(init=False)
+    """segment.ms, or max.compaction.lag.ms where that is less: the cleaner passes an active segment over."""
     needs_records: bool = field(init=False)
     """Whether an append has to look at each record."""
 
@@ -59,6 +61,8 @@ class LogConfig:
         limits = (self.message_timestamp_after_max_ms, self.message_timestamp_before_max_ms)
         object.__setattr__(self, "limits_timestamps", limits != (NEVER, NEVER))
         object.__setattr__(self, "is_compacted", "compact" in self.cleanup_policy)
+        max_segment_ms = min(self.segment_ms, self.max_compaction_lag_ms) if self.is_compacted else self.segment_ms
+        object.__setattr__(self, "max_segment_ms", max_segment_ms)
         needs_records = self.is_compacted or self.validates_records or self.compression_type is not None
         object.__setattr__(self, "needs_records", needs_records)
 

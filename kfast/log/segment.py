@@ -38,7 +38,6 @@ class LogSegment:
         "_files",
         "_first_timestamp_ms",
         "_max_timestamp",
-        "_roll_jitter_ms",
         "base_offset",
         "index_interval_bytes",
         "offset_index",
@@ -61,7 +60,6 @@ class LogSegment:
         self._bytes_since_last_index_entry = 0
         self._max_timestamp: TimestampOffset | None = None
         self._first_timestamp_ms: int | None = None
-        self._roll_jitter_ms = config.random_segment_jitter()
 
     @classmethod
     def create(
@@ -124,31 +122,8 @@ class LogSegment:
 
     def undo_append(self, position: int) -> None:
         """End where a failed append began. A disk that takes not even that leaves a tail for recovery to cut."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, CorruptIndexError):
             self.truncate_to(position)
-
-    def should_roll(self, config: LogConfig, size: int, last_offset: int, max_timestamp_ms: int) -> bool:
-        """Whether what is to be appended must go into a new segment: by size, age or what an index entry can hold.
-
-        Age is counted in the records' own timestamps; a segment whose first batch has none does not age. Its limit is
-        segment.ms less a part of segment.jitter.ms, so that logs that began together do not all roll at once.
-        """
-        size_bytes = self.records.size_bytes
-        if size_bytes == 0:
-            return False
-        first_timestamp_ms = self._first_timestamp_ms
-        if first_timestamp_ms is None:
-            first_timestamp_ms = self.first_timestamp_ms()
-        return (
-            size_bytes + size > config.segment_bytes
-            or (
-                max_timestamp_ms - first_timestamp_ms > config.segment_ms - self._roll_jitter_ms
-                and first_timestamp_ms >= 0
-            )
-            or last_offset - self.base_offset > MAX_RELATIVE_OFFSET
-            or self.offset_index.is_full()
-            or self.time_index.is_full()
-        )
 
     def finish(self) -> None:
         """Write the last entry of the time index: what follows goes into another segment, or nothing follows."""
@@ -350,9 +325,9 @@ class LogSegment:
         for batch in self.records.headers(self.offset_index.last_entry().position, position):
             next_offset = batch.last_offset + 1
         self.time_index.truncate_to_offset(next_offset)
-        self.transaction_index.truncate_to_offset(next_offset)
         self._max_timestamp = self._max_timestamp_before(position)
         self._bytes_since_last_index_entry = position - self.offset_index.last_entry().position
+        self.transaction_index.truncate_to_offset(next_offset)
 
     # Its files
 
@@ -369,4 +344,9 @@ class LogSegment:
         self._files.forget()
 
     def __repr__(self) -> str:
+    @property
+    def paths(self) -> tuple[str, str, str]:
+        """Of the files that are always there; a transaction index need not be."""
+        return self.records.path, self.offset_index.path, self.time_index.path
+
         return f"LogSegment(base_offset={self.base_offset}, {self.size_bytes} bytes)"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import kfast
+from kfast.clock import ManualClock
 from kfast.errors import (
     CorruptRecordError,
     InvalidRecordError,
@@ -304,6 +305,16 @@ def test_jitter_makes_each_segment_roll_earlier_by_its_own_draw(
         log.append(make_batch(1, timestamp_ms=timestamp_ms))
     assert [segment.base_offset for segment in log.segments] == [0, 2, 4, 6]  # 800, 701 and 1000 ms were the limits
     assert asked == [most_ms] * 4
+
+
+def test_records_without_timestamps_roll_by_the_clock_from_each_segments_beginning_on(
+    open_log: Any, make_batch: Any, clock: ManualClock
+) -> None:
+    log = open_log(segment_ms=1000)
+    for _ in range(7):
+        log.append(make_batch(1, timestamp_ms=-1))
+        clock.advance(501)
+    assert [segment.base_offset for segment in log.segments] == [0, 2, 4, 6]
 
 
 def test_without_jitter_nothing_is_drawn(open_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
