@@ -1,14 +1,15 @@
 """What recovery decides, drawn: a log's batches in a strip, to scale, each in the colour of its fate.
 
-`draw_cases` has a strip for each kind of damage, and where Apache Kafka's log ended. `draw_recovery` has one log, the
-place of the damage enlarged, and the log's own words. What is cut is low as well as orange, so colour is not all.
+`draw_cases` has a strip for each kind of damage, the end of the log enlarged, and where Apache Kafka's log ended.
+`draw_recovery` has one log, the place of the damage enlarged, and the log's own words. What is cut is low as well as
+orange, so colour is not all.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
@@ -42,7 +43,10 @@ SEGMENT_GAP = 5
 MIN_WRONG_PX = 3.0
 MIN_LABEL_PX = 8.2
 
-CASE_X, CASE_WIDTH, CASE_TOP, CASE_ROW, CASE_HEIGHT = 256, 420, 74, 25, 15
+CASE_X, CASE_WIDTH, CASE_TOP, CASE_ROW, CASE_HEIGHT = 256, 170, 74, 25, 15
+END_X, END_WIDTH = 446, 230
+END_BYTES, END_BYTES_BEHIND = 1500, 250
+"""What is enlarged: so much before the end of the undamaged log, and behind it, where something may have been added."""
 
 HEIGHT_PX = 452
 FILES_Y, FILE_HEIGHT = 112, 34
@@ -71,6 +75,11 @@ class _Strip:
         room = width - SEGMENT_GAP * max(0, len(starts) - 1)
         return cls(x, room / max(1, size_bytes or total), starts, gaps)
 
+    def find(self, log_bytes: int) -> tuple[str, int]:
+        """The file and the position where a log of so many bytes ends, if what is cut is cut from its end."""
+        file = max((name for name, start in self.starts.items() if start < log_bytes), default=next(iter(self.starts)))
+        return file, log_bytes - self.starts[file]
+
     def place(self, file: str, position: float) -> float:
         return self.x + self.gaps[file] + (self.starts[file] + position) * self.unit
 
@@ -89,11 +98,13 @@ def draw_cases(cases: Sequence[CrashCase]) -> ShownFigure:
     agreed = sum(case.agrees for case in cases)
     title = f"In {agreed} of {len(cases)} cases kfast kept what Apache Kafka had kept"
     canvas.text(LEFT, 20, title, 15, weight="bold")
-    canvas.text(CASE_X, 52, "the log's files, batch by batch, to scale", 12.5, color=style.GREY)
-    canvas.text(CASE_X + CASE_WIDTH + 14, 52, "records that are left", 12.5, color=style.GREY)
+    canvas.text(CASE_X, 52, "the log's files, to scale", 12.5, color=style.GREY)
+    canvas.text(END_X, 52, "the end of the last one, enlarged", 12.5, color=style.GREY)
+    canvas.text(END_X + END_WIDTH + 14, 52, "records that are left", 12.5, color=style.GREY)
     size_bytes = max(sum(piece.size_bytes for piece in case.recovery.pieces) for case in cases)
+    whole_bytes = max(case.kafka.log_bytes for case in cases)
     for row, case in enumerate(cases):
-        _draw_case(canvas, case, CASE_TOP + row * CASE_ROW, size_bytes)
+        _draw_case(canvas, case, CASE_TOP + row * CASE_ROW, size_bytes, whole_bytes)
     y = CASE_TOP + len(cases) * CASE_ROW + 22
     _draw_legend(canvas, y, (Fate.CHECKED, Fate.BAD, Fate.BEHIND))
     _draw_mark(canvas, LEFT + 8, y + 18)
@@ -101,23 +112,42 @@ def draw_cases(cases: Sequence[CrashCase]) -> ShownFigure:
     return ShownFigure(canvas.figure, f"{title}.", " ".join(f"{_case_words(case)}." for case in cases))
 
 
-def _draw_case(canvas: PixelCanvas, case: CrashCase, y: float, size_bytes: int) -> None:
+def _draw_case(canvas: PixelCanvas, case: CrashCase, y: float, size_bytes: int, whole_bytes: int) -> None:
+    """`size_bytes` fill the first strip; the log had `whole_bytes` before the damage."""
     pieces = case.recovery.pieces
     strip = _Strip.of(pieces, CASE_X, CASE_WIDTH, size_bytes)
     canvas.text(CASE_X - 12, y + CASE_HEIGHT / 2, case.damage, 12.5, "right")
     strip.draw(canvas, pieces, y, CASE_HEIGHT)
-    _draw_mark(canvas, _end_of(strip, pieces, case.kafka.log_bytes), y + CASE_HEIGHT - 1)
+    kafkas_end = strip.find(case.kafka.log_bytes)
+    _draw_mark(canvas, strip.place(*kafkas_end), y + CASE_HEIGHT - 1)
+    _draw_end(canvas, pieces, strip.find(whole_bytes), kafkas_end, y)
     words = f"{case.recovery.end_offset} of {case.recovery.written}"
     weight = "bold" if case.recovery.lost else "normal"
-    canvas.text(CASE_X + CASE_WIDTH + 14, y + CASE_HEIGHT / 2, words, 12.5, weight=weight)
+    canvas.text(END_X + END_WIDTH + 14, y + CASE_HEIGHT / 2, words, 12.5, weight=weight)
     beside = "as Kafka" if case.agrees else f"Kafka: {case.kafka.end_offset}"
     canvas.text(RIGHT, y + CASE_HEIGHT / 2, beside, 12.5, "right")
 
 
-def _end_of(strip: _Strip, pieces: Sequence[Piece], log_bytes: int) -> float:
-    """Where a log of so many bytes ends, if what is cut is cut from its end."""
-    file = max((name for name, start in strip.starts.items() if start < log_bytes), default=pieces[0].file)
-    return strip.place(file, log_bytes - strip.starts[file])
+def _draw_end(
+    canvas: PixelCanvas, pieces: Sequence[Piece], end: tuple[str, int], kafkas_end: tuple[str, int], y: float
+) -> None:
+    """The bytes around the `end` that the log had before the damage, and the mark if it is among them."""
+    file, position = end
+    first, last = max(0, position - END_BYTES), position + END_BYTES_BEHIND
+    strip = _Strip(END_X, END_WIDTH / (last - first), {file: -first}, {file: 0})
+    strip.draw(canvas, _within(pieces, file, first, last), y, CASE_HEIGHT)
+    if kafkas_end[0] == file and kafkas_end[1] >= first:
+        _draw_mark(canvas, strip.place(*kafkas_end), y + CASE_HEIGHT - 1)
+
+
+def _within(pieces: Sequence[Piece], file: str, first: int, last: int) -> Sequence[Piece]:
+    """What lies between two positions of a file."""
+    found = []
+    for piece in pieces:
+        start, end = max(first, piece.position), min(last, piece.position + piece.size_bytes)
+        if piece.file == file and start < end:
+            found.append(replace(piece, position=start, size_bytes=end - start))
+    return found
 
 
 def _draw_mark(canvas: PixelCanvas, x: float, y: float) -> None:

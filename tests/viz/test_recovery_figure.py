@@ -10,7 +10,7 @@ from kfast.lab.crash_cases import CrashCase, KeptLog, crash_cases
 from kfast.lab.crashed_log import ALL, BELIEFS, NOTHING, OLDER, CrashedLog
 from kfast.lab.damage import CUT_OFF, DAMAGES, FLIPPED
 from kfast.lab.recovery import Fate
-from kfast.viz.recovery_figure import COLORS, FILES_Y, draw_cases, draw_recovery
+from kfast.viz.recovery_figure import COLORS, END_WIDTH, END_X, FILES_Y, MIN_WRONG_PX, draw_cases, draw_recovery
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,16 @@ def test_cases_have_a_strip_each_and_kafkas_end(log):
     assert_tidy(shown)
     assert shown.finding == "In 3 of 3 cases kfast kept what Apache Kafka had kept."
     assert {"683 of 683", "360 of 683", "as Kafka"} <= set(texts(shown))
-    assert len(boxes(shown, Fate.BAD)) == 3, "two cuts, and the legend"
+    assert len(boxes(shown, Fate.BAD)) == 4, "a cut in the middle, one at the end and enlarged, and the legend"
     other = CrashCase(cases[1].damage, KeptLog(361, 27_200, 2), cases[1].recovery)
     assert "Kafka: 361" in texts(draw_cases([other]))
+
+
+def test_a_torn_batch_is_wide_enough_to_be_seen(log):
+    torn = draw_cases(crash_cases(["torn-records"]))
+    assert max(box.get_width() for box in boxes(torn, Fate.BAD)) > 30
+    assert_tidy(torn)
+    end = END_X + END_WIDTH + MIN_WRONG_PX
+    shown = draw_cases(crash_cases(["as-it-is", "torn-12", "zero-tail", "flip-last-segment"]))
+    assert all(box.get_x() + box.get_width() <= end for fate in Fate for box in boxes(shown, fate))
+    assert len([box for box in boxes(shown, Fate.BAD) if box.get_x() >= END_X]) == 3
