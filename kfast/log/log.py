@@ -64,7 +64,9 @@ class Log(LogReader):
         self._listeners: tuple[Listener, ...] = ()
         self._is_closed = False
         first = local.segments.first
-        self._flusher = Flusher(local.directory, scheduler, (first.base_offset, first, 0), flush_stats, self._flush_if_kept)
+        self._flusher = Flusher(
+            local.directory, scheduler, (first.base_offset, first, 0), flush_stats, self._flush_if_kept
+        )
 
     @classmethod
     def open(
@@ -151,24 +153,43 @@ class Log(LogReader):
         local = self._local
         first_offset, segment, _ = local.end
         next_offset, max_timestamp_ms = stamp_offsets(buffer, batches, first_offset, leader_epoch)
+        is_written = False
         try:
             if self._roll_policy.should_roll(segment, self.config, len(buffer), next_offset - 1, max_timestamp_ms):
                 self._roll()
             if leader_epoch != self.leader_epochs.latest:
                 self.leader_epochs.assign(leader_epoch, first_offset)
             local.append(buffer, batches)
+            is_written = True
             if admission is not None:
                 self._note_producers(buffer, batches, admission)
-        except OSError as error:
-            records, position = local.end[1].records, local.end[2]
-            local.undo_append()
-            failure = f"{records.path}: writing {len(buffer)} bytes at position {position}: {error.strerror}"
-            if isinstance(error, FileNotFoundError):  # a file is gone: what is acknowledged from now on would be lost
-                failure = f"{failure}: {error.filename}; it takes no more records"
-                self._flusher.fail(KafkaStorageError(failure))
-            raise KafkaStorageError(failure) from error
-        local.publish(next_offset)  # last: what is stable is known by now
+            local.publish(next_offset)  # last: what is stable is known by now
+        except BaseException as error:  # an interrupt too: the next batch would get the same offsets
+            self._undo_append(is_written and admission is not None)
+            if isinstance(error, OSError):
+                raise self._write_failure(error, len(buffer)) from error
+            raise
         return next_offset
+
+    def _undo_append(self, has_noted_producers: bool) -> None:
+        """Drop what lies beyond the end, and what it told of producers."""
+        self._local.undo_append()
+        if has_noted_producers:
+            try:
+                self._reload_producers()
+            except OSError as error:  # a batch that is not there would be taken for a duplicate when it comes again
+                failure = (
+                    f"{self.directory.name}: reading what is known of producers: {error}; it takes no more records"
+                )
+                self._flusher.fail(KafkaStorageError(failure))
+
+    def _write_failure(self, error: OSError, size: int) -> KafkaStorageError:
+        _, segment, position = self._local.end
+        failure = f"{segment.records.path}: writing {size} bytes at position {position}: {error.strerror}"
+        if isinstance(error, FileNotFoundError):  # a file is gone: what is acknowledged from now on would be lost
+            failure = f"{failure}: {error.filename}; it takes no more records"
+            self._flusher.fail(KafkaStorageError(failure))
+        return KafkaStorageError(failure)
 
     def _note_producers(self, buffer: bytearray | memoryview, batches: list[RecordBatch], admission: Admission) -> None:
         """Take over what was written; a marker that aborts goes into the transaction index. Raises OSError."""
