@@ -9,6 +9,7 @@ the next one does not cover. Searching reads headers only, in blocks of a few Ki
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -198,9 +199,11 @@ class FileRecords:
             self.truncate_to(self.size_bytes)
 
     def flush(self) -> None:
-        """Return when what was written is on the disk."""
+        """Return when what was written is on the disk. Raises FileNotFoundError where the file has been removed."""
         file = self._file_pool.open(self.path)
         os.fsync(file.fd)
+        if not os.fstat(file.fd).st_nlink:  # beside the fsync it costs nothing
+            raise FileNotFoundError(errno.ENOENT, "the file has been removed", self.path)
 
     def modified_ms(self) -> int:
         """When the file was last written to."""

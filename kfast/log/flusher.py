@@ -23,6 +23,7 @@ from kfast.log.checkpoints import fsync_directory
 from kfast.log.flush_stats import FlushStats
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.producer_snapshot import ProducerSnapshots
+from kfast.log.segment import LogSegment
 from kfast.log.segments import LogOffsetMetadata, LogSegments
 from kfast.scheduler import Scheduler, Task
 
@@ -39,11 +40,18 @@ class Flusher:
     """Keeps one log's recovery point. Thread-safe."""
 
     def __init__(
-        self, directory: str, scheduler: Scheduler | None, flushed: LogOffsetMetadata, stats: FlushStats
+        self,
+        directory: str,
+        scheduler: Scheduler | None,
+        flushed: LogOffsetMetadata,
+        stats: FlushStats,
+        flush_if_kept: Callable[[LogSegment], None],
     ) -> None:
+        """`flush_if_kept` flushes a segment whose file was not found, if it is the log's still. Raises OSError."""
         self._directory = directory
         self._scheduler = scheduler
         self._stats = stats
+        self._flush_if_kept = flush_if_kept
         self._flushed = flushed
         self._indexes_flushed_to = _END
         """Indexes of segments that begin below it are on the disk. Those below the first recovery point were before."""
@@ -53,7 +61,7 @@ class Flusher:
         self._task_lock = threading.Lock()
         self._is_stopped = False
         self._failure: KafkaStorageError | None = None
-        """Set once a flush has failed: what was appended is not on the disk, and nothing can get it there."""
+        """Set once a flush has failed, or a file is gone: what is appended is not on the disk, and never gets there."""
 
     @property
     def recovery_point(self) -> int:
@@ -84,17 +92,21 @@ class Flusher:
             except OSError as error:
                 if self._is_stopped:
                     return  # the files of a log that is being deleted may be gone
-                self._failure = KafkaStorageError(
-                    f"{self._directory}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
-                )
-                raise self._failure from error
+                where = error.filename or self._directory
+                failure = f"{where}: flushing up to offset {end[0]}: {error.strerror}; it takes no more records"
+                self.fail(KafkaStorageError(failure))
+                raise KafkaStorageError(failure) from error
             self._indexes_flushed_to = max(finished_to, self._indexes_flushed_to)
             self._flush_aids(aids)
             if self._flushed[0] < end[0]:  # unless retention was faster
                 self._flushed = end
 
+    def fail(self, failure: KafkaStorageError) -> None:
+        """Let nothing more be appended or flushed: it would not last."""
+        self._failure = failure
+
     def ensure_sound(self) -> None:
-        """Raise KafkaStorageError where a flush has failed."""
+        """Raise KafkaStorageError where `fail` was called, as a flush that fails does."""
         if self._failure is not None:
             raise KafkaStorageError(str(self._failure))
 
@@ -103,16 +115,23 @@ class Flusher:
         first_unflushed = segments.since(flushed_to)[0].base_offset if flushed_to < up_to else up_to
         for segment in segments.since(min(flushed_to, self._indexes_flushed_to)):
             if segment.base_offset < up_to:
-                with contextlib.suppress(FileNotFoundError), self._stats.timed():  # not found: retention was faster
+                with self._stats.timed():
                     if segment.base_offset >= first_unflushed:
-                        segment.records.flush()
+                        self._flush_records(segment)
                     if segment is not segments.active:
-                        segment.flush_indexes()
+                        with contextlib.suppress(FileNotFoundError):  # retention was faster
+                            segment.flush_indexes()
         if segments is not self._named_segments:
             fsync_directory(self._directory)
             if self._named_segments is None:
                 fsync_directory(Path(self._directory).parent)  # which holds the name of a new partition
             self._named_segments = segments
+
+    def _flush_records(self, segment: LogSegment) -> None:
+        try:
+            segment.records.flush()
+        except FileNotFoundError:  # retention was faster, or somebody removes files of ours
+            self._flush_if_kept(segment)
 
     def _flush_aids(self, aids: Iterable[Aid]) -> None:
         """Records are safe without them; a clean stop insists on them."""

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from kfast.errors import KfastError
+from kfast.errors import KafkaStorageError
 from kfast.log.checkpoints import fsync_directory
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
@@ -159,6 +160,17 @@ class LocalLog:
             remove()
         else:
             self._scheduler.schedule(f"delete segments of {os.path.basename(self.directory)}", remove, delay_ms)
+
+    def ensure_complete(self) -> None:
+        """Look for the files of all segments: one that somebody removed was written to as if it were there.
+
+        Raises KafkaStorageError, OSError.
+        """
+        names = set(os.listdir(self.directory))
+        for segment in self.segments:
+            for path in segment.paths:
+                if os.path.basename(path) not in names:
+                    raise KafkaStorageError(f"{path} has been removed, and not by this log")
 
     def forget_files(self) -> None:
         """Keep none of them open: the directory is gone, or has another name."""

@@ -333,7 +333,7 @@ class LogManager:
         try:
             log.close()
         except (KfastError, OSError) as error:
-            logger.error("%r could not be closed: %s", log, error)
+            logger.error("%s could not be closed, the next start checks it: %s", log.directory, error)
             return False
         return True
 

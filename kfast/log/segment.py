@@ -339,14 +339,14 @@ class LogSegment:
         """Remove the files. Slices in flight keep the bytes alive until they are sent."""
         self._files.unlink()
 
-    def forget_files(self) -> None:
-        """Keep none of them open any longer than a slice in flight needs."""
-        self._files.forget()
-
-    def __repr__(self) -> str:
     @property
     def paths(self) -> tuple[str, str, str]:
         """Of the files that are always there; a transaction index need not be."""
         return self.records.path, self.offset_index.path, self.time_index.path
 
+    def forget_files(self) -> None:
+        """Keep none of them open any longer than a slice in flight needs."""
+        self._files.forget()
+
+    def __repr__(self) -> str:
         return f"LogSegment(base_offset={self.base_offset}, {self.size_bytes} bytes)"

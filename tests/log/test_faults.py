@@ -74,6 +74,49 @@ def test_a_file_removed_underneath_is_a_storage_error_and_no_clean_stop(open_log
     log.delete()
 
 
+@pytest.mark.parametrize("step", ["flush", "roll"])
+def test_a_file_that_is_removed_while_it_is_open_takes_the_log_offline_at_the_next_flush_or_roll(
+    open_log: Any, make_batch: Any, step: str
+) -> None:
+    log = open_log(segment_bytes=500)
+    log.append(make_batch(2))
+    Path(log.segments[0].records.path).unlink()
+    assert log.append(make_batch(1)).first_offset == 2  # nothing that an append does can tell
+    with pytest.raises(KafkaStorageError, match=r"/00000000000000000000\.log.*; it takes no more records"):
+        log.flush() if step == "flush" else log.append(make_batch(3))
+    with pytest.raises(KafkaStorageError, match=r"/00000000000000000000\.log.*; it takes no more records"):
+        log.append(make_batch(1))
+    log.delete()
+
+
+def test_a_flush_that_retention_overtakes_is_no_fault(open_log: Any, make_batch: Any) -> None:
+    log = open_log(segment_bytes=500, retention_bytes=0)
+    for _ in range(4):
+        log.append(make_batch(2))
+    segments, end = log._local.segments, log._local.end
+    assert log.delete_old_segments() == 4
+    for segment in segments:
+        segment.unlink()
+    log._flusher.flush(segments, end, ())
+    assert log.append(make_batch(1)).first_offset == 8
+
+
+@pytest.mark.parametrize("suffix", [".log", ".index", ".timeindex"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_log_does_not_close_cleanly_without_one_of_its_files(
+    open_log: Any, make_batch: Any, suffix: str, number: int
+) -> None:
+    log = open_log(segment_bytes=500)
+    for _ in range(6):
+        log.append(make_batch(2))
+    log.flush()
+    path = Path(log.segments[number].records.path).with_suffix(suffix)
+    path.unlink()
+    with pytest.raises((KafkaStorageError, OSError), match=path.name):
+        log.close()
+    log.delete()
+
+
 def test_a_tail_that_a_failed_write_left_is_cut_before_the_segment_is_finished(
     open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

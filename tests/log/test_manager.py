@@ -426,6 +426,22 @@ def test_a_directory_that_cannot_be_made_is_a_storage_error(open_manager: OpenMa
     assert manager.get("orders", 0) is None
 
 
+@pytest.mark.parametrize("what", ["first segment", "directory"])
+def test_no_marker_where_files_were_removed_underneath(
+    open_manager: OpenManager, make_batch: Any, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID, LogConfig(segment_bytes=500))
+    for _ in range(6):
+        log.append(make_batch(2))
+    first = Path(log.segments[0].records.path)
+    first.unlink() if what == "first segment" else shutil.rmtree(log.directory)
+    manager.shutdown()
+    assert not (manager.directory / CLEAN_SHUTDOWN_FILE).exists()
+    assert f"{log.directory} could not be closed" in caplog.text
+    assert (str(first) if what == "first segment" else str(log.directory)) in caplog.text
+
+
 def test_repr_counts_the_logs(open_manager: OpenManager) -> None:
     manager = open_manager()
     manager.create("orders", 0, TOPIC_ID)
