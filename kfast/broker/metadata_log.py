@@ -23,6 +23,7 @@ from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_formatted, ens
 from kfast.broker.metadata_image import MetadataDelta, MetadataImage, PartitionImage, TopicImage
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.broker.metadata_snapshots import SnapshotId, write_snapshot
+from kfast.broker.offline_partitions import OfflinePartitions
 from kfast.broker.quorum import Quorum, write_state
 from kfast.broker.snapshot_generator import SnapshotGenerator
 from kfast.broker.topic_names import CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS
@@ -86,6 +87,7 @@ class MetadataLog:
         self._logs = logs
         self._lock = threading.Lock()
         self._producer_ids = range(0)
+        self._offline = OfflinePartitions(clock)
 
     @classmethod
     def open(cls, directory: str | Path, logs: LogManager, config: BrokerConfig, clock: Clock) -> Self:
@@ -187,6 +189,7 @@ class MetadataLog:
             topic = self._topic(name)
             self.image = self._write(RemoveTopicRecord(topic.topic_id)).build()
             for number in topic.partitions:
+                self._offline.forget(name, number)
                 try:
                     self._logs.delete(name, number)
                 except OSError as error:
@@ -195,19 +198,14 @@ class MetadataLog:
     def open_log(self, topic: str, partition: int) -> Log:
         """Make the log of a partition that has none: when the topic was created the disk was full, say.
 
-        Raises UnknownTopicOrPartitionError, KafkaStorageError.
+        Raises UnknownTopicOrPartitionError, KafkaStorageError: where that has just failed, without another try.
         """
         self._partition(topic, partition)  # without the lock: peers ask for what there is not
+        self._offline.ensure_may_be_tried(topic, partition)
         with self._lock:
             self._partition(topic, partition)
-            try:
-                self._create_logs(self.image, topic)
-            except KafkaStorageError:
-                if self._logs.get(topic, partition) is None:
-                    raise
-            log = self._logs.get(topic, partition)
-            assert log is not None
-            return log
+            self._offline.ensure_may_be_tried(topic, partition)  # somebody did while this waited
+            return self._create_log(self._topic(topic), partition, self._config.topic_config(topic))
 
     def alter_configs(self, resource_type: int, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic or broker, or with None remove them; logs follow at once."""
@@ -273,13 +271,22 @@ class MetadataLog:
         config = self._config.topic_config(name, image.configs.get((TOPIC_RESOURCE, name), {}))
         failure = None
         for number in topic.partitions:
-            if self._logs.get(name, number) is None:
-                try:
-                    self._logs.create(name, number, topic.topic_id, config)
-                except KafkaStorageError as error:
-                    failure = failure or error
+            try:
+                self._create_log(topic, number, config)
+            except KafkaStorageError as error:
+                failure = failure or error
         if failure is not None:
             raise failure
+
+    def _create_log(self, topic: TopicImage, number: int, config: LogConfig) -> Log:
+        """Open or make a log. Raises KafkaStorageError."""
+        try:
+            log = self._logs.create(topic.name, number, topic.topic_id, config)
+        except KafkaStorageError as error:
+            self._offline.note(topic.name, number, error)
+            raise
+        self._offline.forget(topic.name, number)
+        return log
 
     def _update_log_configs(self, topic: str) -> None:
         config = self._config.topic_config(topic)

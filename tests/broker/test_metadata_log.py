@@ -14,6 +14,7 @@ import pytest
 from kfast.broker.config import BrokerConfig
 from kfast.broker.metadata_log import MetadataLog
 from kfast.broker.metadata_replay import replay
+from kfast.broker.offline_partitions import RETRY_MS
 from kfast.clock import ManualClock
 from kfast.errors import (
     FencedLeaderEpochError,
@@ -161,10 +162,39 @@ def test_a_log_that_could_not_be_made_is_made_when_it_is_asked_for(
             with pytest.raises(KafkaStorageError, match="No space left"):
                 attempt()
         monkeypatch.undo()
+        with pytest.raises(KafkaStorageError, match="No space left"):
+            metadata.open_log("events", 1)
+        metadata._clock.advance(RETRY_MS)
         assert metadata.topic("events") is not None
         assert metadata.open_log("events", 1) is metadata._logs.get("events", 1)
         with pytest.raises(UnknownTopicOrPartitionError, match="events-2"):
             metadata.open_log("events", 2)
+
+
+def test_a_partition_that_is_offline_is_not_opened_for_each_request_and_without_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fail_to_open(_: LogManager, topic: str, partition: int, *__: object) -> None:
+        tried.append(partition)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with opened(tmp_path) as metadata:
+        monkeypatch.setattr(LogManager, "_open", fail_to_open)
+        with pytest.raises(KafkaStorageError):
+            metadata.create_topic("events", 3)
+        assert tried == [0, 1, 2]
+        for _ in range(3):
+            metadata._clock.advance(RETRY_MS)
+            for _ in range(5):
+                with pytest.raises(KafkaStorageError, match=r"events-1 cannot be opened .* Input/output error"):
+                    metadata.open_log("events", 1)
+        assert tried == [0, 1, 2, 1, 1, 1]
+        metadata.delete_topic("events")
+        monkeypatch.undo()
+        metadata.create_topic("events", 3)
+        assert metadata.open_log("events", 1) is metadata._logs.get("events", 1)
 
 
 def test_unknown_topics_are_named(tmp_path: Path) -> None:
