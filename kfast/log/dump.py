@@ -4,11 +4,12 @@
     00000000000000000042.snapshot                            dump_producers
     00000000000000000071-0000000003.checkpoint               dump_batches: a snapshot of the metadata log
     *-offset-checkpoint, partition.metadata, ...             dump_checkpoints
-    (a directory)                                            dump_summary
+    (a directory)                                            dump_summary, dump_missing
 
 Each of these modules says what its entries look like. Any of them may also yield what is wrong, and where:
 
     {"type": "error", "file", "position", "reason"}
+    {"type": "note", "file", "reason"}                       nothing wrong, and good to know
 
 Everything that can be read is shown, whatever lies before it, and nothing is raised. Files are only read. A directory
 ends with its summary.
@@ -24,6 +25,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from kfast.log.checkpoints import META_PROPERTIES
+from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.log.dump_batches import dump_batches, dump_metadata_snapshot
 from kfast.log.dump_checkpoints import (
     dump_clean_shutdown,
@@ -36,6 +39,7 @@ from kfast.log.dump_checkpoints import (
 from kfast.log.dump_entries import Entry, error_entry, is_invalid
 from kfast.log.dump_indexes import dump_offset_index, dump_time_index, dump_transaction_index
 from kfast.log.dump_lines import to_line
+from kfast.log.dump_missing import MissingFiles
 from kfast.log.dump_producers import dump_producers
 from kfast.log.dump_records import Decoder, decode_metadata, decoder_of
 from kfast.log.dump_summary import Summary
@@ -48,6 +52,7 @@ from kfast.log.names import (
     TRANSACTION_INDEX_SUFFIX,
     parse_file_name,
 )
+from kfast.log.passing_files import PASSING_SUFFIXES, split_passing_suffix
 
 __all__ = ["Entry", "dump", "is_invalid", "to_line"]
 
@@ -74,6 +79,8 @@ _NAMES: Final = (
     *_TEXT_FILES,
 )
 
+_OR_PASSING: Final = f"; those of segments may end with {', '.join(PASSING_SUFFIXES)}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Options:
@@ -98,46 +105,63 @@ def dump(
     options = _Options(deep, decoder, indexes_only)
     for path in map(Path, paths):
         if path.is_dir():
-            yield from _dump_directory(path, options)
+            yield from _dump_directory(path, options, is_given=True)
         elif not path.exists():
             yield error_entry(path, None, "there is no such file or directory")
         elif (entries := _entries(path, options)) is None:
-            yield error_entry(path, None, f"its name is none of {', '.join(_NAMES)}")
+            yield error_entry(path, None, f"its name is none of {', '.join(_NAMES)}{_OR_PASSING}")
         else:
             yield from _readable(path, entries)
 
 
-def _dump_directory(directory: Path, options: _Options) -> Generator[Entry, None, Summary]:
-    """Its files first, then what lies below it. Files with other names, passing ones among them, are no part of it."""
-    summary = Summary(reads_logs=not options.indexes_only)
+def _dump_directory(directory: Path, options: _Options, is_given: bool = False) -> Generator[Entry, None, Summary]:
+    """Its files first, then what lies below it. Files with other names are no part of it; passing ones are counted."""
     files: list[Path] = []
     directories: list[Path] = []
     try:
         for path in sorted(directory.iterdir()):
             (directories if path.is_dir() else files).append(path)
+        reason = ""
     except OSError as error:
-        yield summary.note(error_entry(directory, None, error.strerror or str(error)))
+        reason = error.strerror or str(error)
+    names = {path.name for path in files}
+    was_clean = CLEAN_SHUTDOWN_FILE in names if META_PROPERTIES in names else None
+    summary = Summary(MissingFiles(names), not options.indexes_only, was_clean)
+    if reason:
+        yield summary.note(error_entry(directory, None, reason))
     for path in files:
         for entry in _readable(path, _entries_in_directory(path, options, summary)):
             yield summary.note(entry)
     for path in directories:
         summary.add((yield from _dump_directory(path, options)))
+    if is_given and not summary.is_of_kafka:
+        yield summary.note(
+            error_entry(directory, None, "no log directory and no partition: nothing of Kafka's is in it")
+        )
     yield summary.entry(directory)
     return summary
 
 
 def _entries_in_directory(path: Path, options: _Options, summary: Summary) -> Iterable[Entry]:
     """A file that lies among others has to have the right name: server.log is no segment."""
-    parsed = parse_file_name(path.name)
+    name, passing_suffix = split_passing_suffix(path.name)
+    parsed = parse_file_name(name)
+    if passing_suffix and parsed:
+        summary.passing[passing_suffix] += 1
+        return ()
     if parsed is None:
         return _entries(path, options) or () if path.suffix != LOG_SUFFIX else ()
+    base_offset, suffix = parsed
     entries = _entries(path, options) or ()
-    return chain(summary.begin_segment(path, parsed[0]), entries) if parsed[1] == LOG_SUFFIX else entries
+    if suffix in _INDEXES:
+        return chain(summary.missing.of_index(path, base_offset), entries)
+    return chain(summary.begin_segment(path, base_offset), entries) if suffix == LOG_SUFFIX else entries
 
 
 def _entries(path: Path, options: _Options) -> Iterator[Entry] | None:
     """What is in a file, as far as it was asked for; None where its name says nothing."""
-    parsed = parse_file_name(path.name)
+    name = split_passing_suffix(path.name)[0]
+    parsed = parse_file_name(name)
     base_offset, suffix = parsed or (0, path.suffix)
     if options.indexes_only:
         return filter(is_invalid, _INDEXES[suffix](path, base_offset)) if suffix in _INDEXES and parsed else iter(())

@@ -18,6 +18,11 @@ def error_entry(path: Path, position: int | None, reason: str) -> Entry:
     return {"type": "error", "file": str(path), "position": position, "reason": reason}
 
 
+def note_entry(path: Path, reason: str) -> Entry:
+    """Nothing is wrong with a file, and something is good to know."""
+    return {"type": "note", "file": str(path), "reason": reason}
+
+
 def is_invalid(entry: Entry) -> bool:
     """Whether it says that something is wrong."""
     return entry["type"] == "error" or entry.get("is_valid") is False

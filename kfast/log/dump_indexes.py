@@ -19,6 +19,7 @@ from kfast.log.dump_batches import open_records
 from kfast.log.dump_entries import Entry, error_entry
 from kfast.log.index import size_without_zeros
 from kfast.log.names import LOG_SUFFIX, file_path
+from kfast.log.passing_files import split_passing_suffix
 from kfast.log.results import BatchPosition
 from kfast.log.transaction_index import AbortedTransaction
 from kfast.record.control_records import ControlRecordType, read_control_type
@@ -141,5 +142,6 @@ def _torn_entry(path: Path, entry: struct.Struct) -> Iterator[Entry]:
 
 def _log_beside(index_path: Path, base_offset: int) -> _Log | None:
     """The log of an index; None where there is no log to hold it against."""
-    path = Path(file_path(str(index_path.parent), base_offset, LOG_SUFFIX))
+    passing_suffix = split_passing_suffix(index_path.name)[1]
+    path = Path(file_path(str(index_path.parent), base_offset, LOG_SUFFIX + passing_suffix))
     return _Log(path) if path.exists() else None

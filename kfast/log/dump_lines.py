@@ -8,9 +8,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kfast.log.dump_entries import Entry
+from kfast.log.names import CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX
 from kfast.record.layout import MAGIC
 
 _SHOWN_ELSEWHERE: Final = ("type", "file")
+_PASSING: Final = {
+    SWAP_SUFFIX: f"{SWAP_SUFFIX}, of a compaction that a start finishes",
+    CLEANED_SUFFIX: f"{CLEANED_SUFFIX}, of a compaction that was not finished",
+    DELETED_SUFFIX: f"{DELETED_SUFFIX}, no part of the log any more",
+}
 
 
 def to_line(entry: Entry) -> str:
@@ -47,6 +53,10 @@ def _error_line(entry: Entry) -> str:
     return f"INVALID  {entry['file']}{where}: {entry['reason']}"
 
 
+def _note_line(entry: Entry) -> str:
+    return f"NOTE  {entry['file']}: {entry['reason']}"
+
+
 def _summary_line(entry: Entry) -> str:
     parts = [entry["directory"], _count(entry["segments"], "segment")]
     if entry["first_offset"] is None:
@@ -55,8 +65,16 @@ def _summary_line(entry: Entry) -> str:
         parts.append(_count(entry["batches"], "batch", "batches"))
     if entry["next_offset"] is not None:
         parts.append(f"offsets from {entry['first_offset']} to before {entry['next_offset']}")
+    parts.append(f"{entry['size_bytes']} bytes")
+    if entry["gaps"]:
+        parts.append(
+            f"{_count(len(entry['gaps']), 'gap')} between segments: of compaction, or of a segment that is lost"
+        )
+    parts += [f"besides {_count(count, 'file')} {_PASSING[suffix]}" for suffix, count in entry["passing"].items()]
+    if entry["was_clean"] is not None:
+        parts.append("stopped cleanly" if entry["was_clean"] else "not stopped cleanly, or running")
     verdict = f"INVALID in {_count(entry['errors'], 'place')}" if entry["errors"] else "nothing is wrong"
-    return "  ".join([*parts, f"{entry['size_bytes']} bytes", verdict])
+    return "  ".join([*parts, verdict])
 
 
 def _count(number: int, one: str, many: str = "") -> str:
@@ -87,5 +105,6 @@ _LINES: Final[dict[str, Callable[[Entry], str]]] = {
     "offset_index_entry": lambda entry: f"offset {entry['offset']}  at position {entry['position']}",
     "time_index_entry": lambda entry: f"timestamp {entry['timestamp_ms']}  up to offset {entry['offset']}",
     "error": _error_line,
+    "note": _note_line,
     "summary": _summary_line,
 }

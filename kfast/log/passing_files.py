@@ -27,6 +27,14 @@ PASSING_SUFFIXES: Final = (DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX)
 _NO_SEGMENT: Final = 2**63 - 1
 
 
+def split_passing_suffix(name: str) -> tuple[str, str]:
+    """Return a file's name without its passing suffix, and that; "" where it has none."""
+    for suffix in PASSING_SUFFIXES:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix), suffix
+    return name, ""
+
+
 def tidy_up(directory: str, file_pool: FilePool) -> list[str]:
     """Remove or finish what a crash has left of passing files; return the names of the files that are there then."""
     names = os.listdir(directory)

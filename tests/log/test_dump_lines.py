@@ -27,7 +27,7 @@ def test_what_kafkas_own_records_say_comes_in_place_of_their_bytes(golden: Any) 
     lines = [to_line(entry) for entry in dump([golden("12-kraft") / "log"], deep=True)]
     assert "  record  2  1795392810701  FeatureLevelRecord  version=0  name=metadata.version  feature_level=27" in lines
     assert "  record  5  1795392801272  SnapshotFooter" in lines
-    assert lines[-1].endswith("log  8 partitions  8 segments  89 batches  16148 bytes  nothing is wrong")
+    assert lines[-1].endswith("log  8 partitions  8 segments  89 batches  16148 bytes  stopped cleanly  nothing is wrong")
 
 
 def test_where_only_indexes_were_read_nothing_is_said_of_batches(golden: Any) -> None:
