@@ -9,16 +9,16 @@ reader that has found its place in one does not lose it. A crash in between leav
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Sequence
 
-from kfast.errors import KfastError
-from kfast.errors import KafkaStorageError
+from kfast.errors import KafkaStorageError, KfastError
 from kfast.log.checkpoints import fsync_directory
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
-from kfast.log.names import CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX
+from kfast.log.names import CLEANED_SUFFIX, DELETED_SUFFIX, LOG_SUFFIX, SWAP_SUFFIX, file_path
 from kfast.log.producer_snapshot import ProducerSnapshots
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogOffsetMetadata, LogSegments
@@ -35,7 +35,7 @@ class SegmentsReplacedError(KfastError):
 class LocalLog:
     """One log's segments, the snapshots of its producers that go with them, and its end."""
 
-    __slots__ = ("_file_pool", "_scheduler", "directory", "end", "segments", "snapshots")
+    __slots__ = ("_doomed", "_file_pool", "_scheduler", "directory", "end", "segments", "snapshots")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class LocalLog:
         active = segments.active
         self.end: LogOffsetMetadata = (end_offset, active, active.size_bytes)
         """Published by whoever appends, once all is known of what was written."""
+        self._doomed: set[LogSegment] = set()  # deleted, their files not removed yet
         self._file_pool = file_pool
         self._scheduler = scheduler
 
@@ -108,8 +109,11 @@ class LocalLog:
         """Say of a .cleaned segment, complete and on the disk, that it is to replace those it was made from.
 
         From then on a crash leads to the new one, until then to the old ones: what is partly .swap and partly .cleaned
-        is removed by the next start. Takes no lock.
+        is removed by the next start. Takes no lock. Raises OSError.
         """
+        path = file_path(self.directory, cleaned.base_offset, LOG_SUFFIX) + SWAP_SUFFIX
+        if os.path.exists(path):
+            raise FileExistsError(errno.EEXIST, "a segment in use has not got its own name", path)
         cleaned.rename(SWAP_SUFFIX)
         fsync_directory(self.directory)
 
@@ -125,8 +129,10 @@ class LocalLog:
             raise SegmentsReplacedError(f"{old} are not neighbours in {self.segments}")
         self.segments = LogSegments((*everything[:number], new, *everything[number + len(old) :]))
         merged = [segment.base_offset for segment in old if segment.base_offset != new.base_offset]
+        are_put_aside = self._delete(old, merged, delay_ms)
         try:
-            self._delete(old, merged, delay_ms)
+            if not are_put_aside:
+                raise FileExistsError(errno.EEXIST, "a file that is to be removed may still bear it")
             new.rename("")
         except OSError as error:
             logger.error("%r took its place in %s, but not its name: %s", new, self.directory, error)
@@ -145,21 +151,44 @@ class LocalLog:
         """Make the files of a segment that is to replace others; they are no part of the log yet."""
         return LogSegment.create(self.directory, base_offset, self._file_pool, config, CLEANED_SUFFIX)
 
-    def _delete(self, segments: Sequence[LogSegment], snapshot_offsets: Sequence[int], delay_ms: int) -> None:
-        removals: list[Callable[[], None]] = []
-        for segment in segments:
-            segment.rename(DELETED_SUFFIX)
-            removals.append(segment.unlink)
-        removals += map(self.snapshots.put_aside, snapshot_offsets)
+    @property
+    def first_offset_on_disk(self) -> int:
+        """Where the log would begin if it were opened now: deleted segments that kept their names would be its own."""
+        deleted = [segment.base_offset for segment in tuple(self._doomed) if not segment.is_put_aside]
+        return min([self.segments.first.base_offset, *deleted])
 
-        def remove() -> None:
-            for removal in removals:
-                removal()
+    def _delete(self, segments: Sequence[LogSegment], snapshot_offsets: Sequence[int], delay_ms: int) -> bool:
+        """Rename the files of segments that are no part of the log any more, and remove them after `delay_ms`.
 
+        Returns whether all were renamed. What the disk does not rename it may still remove.
+        """
+        self._doomed.update(segments)
+        are_put_aside = [self._put_aside(segment) for segment in segments]
+        snapshot_removals = [self.snapshots.put_aside(offset) for offset in snapshot_offsets]
         if self._scheduler is None:
-            remove()
+            self._remove(segments, snapshot_removals)
         else:
-            self._scheduler.schedule(f"delete segments of {os.path.basename(self.directory)}", remove, delay_ms)
+            name = f"delete segments of {os.path.basename(self.directory)}"
+            self._scheduler.schedule(name, lambda: self._remove(segments, snapshot_removals), delay_ms)
+        return all(are_put_aside)
+
+    def _put_aside(self, segment: LogSegment) -> bool:
+        try:
+            segment.rename(DELETED_SUFFIX)
+        except OSError as error:
+            logger.error("%r is deleted from %s, but keeps its name: %s", segment, self.directory, error)
+            return False
+        return True
+
+    def _remove(self, segments: Sequence[LogSegment], snapshot_removals: Sequence[Callable[[], None]]) -> None:
+        for segment in segments:
+            try:
+                segment.unlink()
+                self._doomed.discard(segment)
+            except OSError as error:
+                logger.error("%r is deleted from %s, but its files stay: %s", segment, self.directory, error)
+        for remove in snapshot_removals:
+            remove()
 
     def ensure_complete(self) -> None:
         """Look for the files of all segments: one that somebody removed was written to as if it were there.

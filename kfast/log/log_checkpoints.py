@@ -30,7 +30,7 @@ class LogOffsets:
 
     recovery_points: Mapping[TopicPartition, int]
     log_start_offsets: Mapping[TopicPartition, int]
-    """Of logs that start inside a segment."""
+    """Of logs that start inside a segment, or behind one whose files could not be deleted."""
     high_watermarks: Mapping[TopicPartition, int]
 
 
@@ -84,7 +84,7 @@ class LogCheckpoints:
         for partition, log in logs.items():
             recovery_points[partition] = log.recovery_point
             log_start_offsets.pop(partition, None)
-            if log.log_start_offset > log.segments[0].base_offset:
+            if log.log_start_offset > log.first_offset_on_disk:
                 log_start_offsets[partition] = log.log_start_offset
         high_watermarks = {partition: log.high_watermark for partition, log in logs.items()}
         return LogOffsets(recovery_points, log_start_offsets, high_watermarks)

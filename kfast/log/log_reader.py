@@ -50,6 +50,11 @@ class LogReader:
         return self._log_start_offset
 
     @property
+    def first_offset_on_disk(self) -> int:
+        """Base offset of the first segment; of one before it where the disk kept what was deleted."""
+        return self._local.first_offset_on_disk
+
+    @property
     def log_end_offset(self) -> int:
         """The offset the next record will get."""
         return self._local.end[0]

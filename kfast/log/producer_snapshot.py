@@ -92,12 +92,19 @@ class ProducerSnapshots:
                 self._remove(offset)
 
     def put_aside(self, offset: int) -> Callable[[], None]:
-        """Rename the one of a segment that is deleted; return what removes it for good."""
+        """Rename the one of a segment that is deleted; return what removes it for good.
+
+        One that the disk does not rename stays until the next start removes it as stray.
+        """
         path = self._path(offset)
         if offset in self._offsets:
             self._offsets.remove(offset)
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 os.replace(path, path + DELETED_SUFFIX)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                logger.warning("%s keeps its name: %s", path, error)
         return lambda: _unlink(path + DELETED_SUFFIX)
 
     def _remove(self, offset: int) -> None:

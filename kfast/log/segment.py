@@ -18,7 +18,7 @@ from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
 from kfast.log.leader_epochs import LeaderEpochs
-from kfast.log.names import LOG_SUFFIX, file_path
+from kfast.log.names import DELETED_SUFFIX, LOG_SUFFIX, file_path
 from kfast.log.producer_state import ProducerStates
 from kfast.log.results import NO_TIMESTAMP_OFFSET, BatchPosition, TimestampAndOffset, TimestampOffset
 from kfast.log.segment_files import SegmentFiles
@@ -334,6 +334,11 @@ class LogSegment:
     def rename(self, passing_suffix: str) -> None:
         """Give the files a passing suffix, or "" for none; readers find them under the new names from then on."""
         self._files.rename(passing_suffix)
+
+    @property
+    def is_put_aside(self) -> bool:
+        """Whether the file of batches is called .deleted, which the next start does not take for a segment's."""
+        return self.records.path.endswith(DELETED_SUFFIX)
 
     def unlink(self) -> None:
         """Remove the files. Slices in flight keep the bytes alive until they are sent."""

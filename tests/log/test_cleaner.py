@@ -372,6 +372,7 @@ def test_names_that_cannot_be_changed_any_more_are_changed_by_the_next_start(
         assert contents(log) == before
     assert "but not its name" in caplog.text
     assert list(log.directory.glob("*.swap"))
+    log.close()
     again = Log.open(log.directory, log.config)
     assert contents(again) == before
     assert len(records(again)) == len(before)
