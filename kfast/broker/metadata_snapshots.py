@@ -64,12 +64,16 @@ def write_snapshot(
     """Write one, and return when it is on the disk. Raises OSError; then there is none."""
     path = directory / snapshot.file_name
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    with partial.open("wb") as file:
-        for batch in _batches(snapshot.epoch, quorum, iter(records), now_ms):
-            file.write(batch)
-        file.flush()
-        os.fsync(file.fileno())
-    move_atomically(partial, path)
+    try:
+        with partial.open("wb") as file:
+            for batch in _batches(snapshot.epoch, quorum, iter(records), now_ms):
+                file.write(batch)
+            file.flush()
+            os.fsync(file.fileno())
+        move_atomically(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # on a full disk it has taken the last there was
+        raise
 
 
 def _batches(epoch: int, quorum: Quorum, records: Iterator[MetadataRecord], now_ms: int) -> Iterator[bytearray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,18 @@ from kfast.record.metadata_records import FeatureLevelRecord, PartitionRecord, T
 
 NOW_MS = 1_700_000_000_000
 PROPERTIES = MetaProperties("cluster", 1, uuid.UUID(int=1234))
+
+
+def test_a_snapshot_that_a_full_disk_does_not_take_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_snapshot(tmp_path, SnapshotId(0, 0), Quorum.of_one(PROPERTIES), (), NOW_MS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_quorum_is_a_snapshot_at_offset_0_as_kafka_writes_it(tmp_path: Path) -> None:
