@@ -46,7 +46,9 @@ def test_a_terminal_gets_a_bar_and_one_line_when_it_is_over(said: pytest.LogCapt
     assert "0.5/2" in drawn
     assert "2 remain, orders-0: segment 1 of 1, 1,000 of 2,000 MB" in drawn
     assert "1 remain, orders-1: segment 1 of 1, 2,000 of 2,000 MB" in drawn
-    assert said.messages == ["loaded 2 of 2 logs in 12.0 s, 4,000 MB checked"]
+    assert said.messages == [
+        "loaded 2 of 2 logs in 12.0 s; the last stop was not clean: 2 checked, 4,000,000,000 bytes, nothing dropped"
+    ]
     load(1)  # the next one is logged
     assert len(said.messages) == 4
 

@@ -134,6 +134,7 @@ class LogLoader:
         producers.remove_expired(self._clock.now_ms(), self._config.producer_id_expiration_ms)
         if reason is None:
             return True
+        self._progress.note_dropped(size - segment.size_bytes)
         logger.warning(
             "%s: cut at position %d, %d bytes dropped: %s",
             *(segment.records.path, segment.size_bytes, size - segment.size_bytes, reason),
@@ -166,6 +167,7 @@ class LogLoader:
                 "%s: %d bytes dropped, renamed %s: the log ends before it",
                 *(segment.records.path, segment.size_bytes, DELETED_SUFFIX),
             )
+            self._progress.note_dropped(segment.size_bytes)
             segment.rename(DELETED_SUFFIX)
         del self._segments[first:]
 

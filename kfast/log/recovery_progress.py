@@ -1,7 +1,9 @@
-"""How far the loading of logs is: said every few seconds where it takes long, and not at all where it does not.
+"""How far the loading of logs is: said every few seconds where it takes long, and what was checked at its end.
 
     loading logs: 5 of 20 loaded, 15 remain; checking orders-0: segment 3 of 9, 2,150 of 8,400 MB
+    loaded 20 of 20 logs in 9.0 s; the last stop was not clean: 2 checked, 8,400,112,000 bytes, 87 dropped
 
+A quick start after a clean stop is not mentioned.
 Each is a line of this module's logger, with the `RecoveryStatus` as the record's `status` for whoever would rather draw
 it. Source: what Kafka's LogManager and LogLoader log, and its metrics remainingLogsToRecover and
 remainingSegmentsToRecover.
@@ -64,7 +66,9 @@ class RecoveryProgress:
         self._has_spoken = False
         self._log_count = log_count
         self._loaded_count = 0
-        self._checked_bytes = 0  # of all logs
+        self._checked_count = 0  # of logs, and so are the next two
+        self._checked_bytes = 0
+        self._dropped_bytes = 0
         self._partition = ""
         self._sizes: Sequence[int] = ()
         self._number = 0
@@ -72,6 +76,7 @@ class RecoveryProgress:
     def begin_check(self, partition: str, segment_sizes: Sequence[int]) -> None:
         """A log has segments of these sizes to be checked, in this order."""
         self._partition, self._sizes, self._number = partition, segment_sizes, 0
+        self._checked_count += 1
 
     def note_position(self, position: int) -> None:
         """The segment in hand has been checked up to there."""
@@ -81,6 +86,10 @@ class RecoveryProgress:
     def end_segment(self) -> None:
         self._checked_bytes += self._sizes[self._number]
         self._number += 1
+
+    def note_dropped(self, size_bytes: int) -> None:
+        """So much of the log in hand was damaged, or came after what was, and is dropped."""
+        self._dropped_bytes += size_bytes
 
     def end_check(self) -> None:
         """The rest is not looked at: the segments that are left, if there are any, were dropped."""
@@ -92,14 +101,19 @@ class RecoveryProgress:
         self.note_position(0)
 
     def end(self) -> None:
-        """Nothing is left to be loaded: said if anything was said before."""
-        if self._has_spoken:
-            elapsed_s = (self._clock.monotonic_ns() - self._start_ns) / 1e9
-            logger.info(
-                "loaded %d of %d logs in %.1f s, %s MB checked",
-                *(self._loaded_count, self._log_count, elapsed_s, f"{self._checked_bytes / 1e6:,.0f}"),
-                extra={"status": RecoveryStatus(self._loaded_count, self._log_count, is_over=True)},
-            )
+        """Nothing is left to be loaded: said if anything was checked, or said before."""
+        if self._has_spoken or self._checked_count:
+            status = RecoveryStatus(self._loaded_count, self._log_count, is_over=True)
+            logger.info("%s", self._summary(), extra={"status": status})
+
+    def _summary(self) -> str:
+        elapsed_s = (self._clock.monotonic_ns() - self._start_ns) / 1e9
+        loaded = f"loaded {self._loaded_count} of {self._log_count} logs in {elapsed_s:.1f} s"
+        if not self._checked_count:
+            return loaded
+        dropped = f"{self._dropped_bytes:,} dropped" if self._dropped_bytes else "nothing dropped"
+        checked = f"{self._checked_count} checked, {self._checked_bytes:,} bytes, {dropped}"
+        return f"{loaded}; the last stop was not clean: {checked}"
 
     def _say(self, position: int) -> None:
         self._has_spoken = True

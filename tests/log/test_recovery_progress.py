@@ -37,15 +37,30 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def test_what_is_quick_is_not_mentioned(clock: ManualClock, said: pytest.LogCaptureFixture) -> None:
     progress = RecoveryProgress(clock, 2)
-    progress.begin_check("orders-0", [100])
     clock.advance(INTERVAL_MS - 1)
-    progress.note_position(100)
+    progress.end_log()
+    progress.end_log()
+    progress.end()
+    assert said.messages == []
+
+
+@pytest.mark.parametrize(("dropped_bytes", "dropped"), [(0, "nothing dropped"), (87, "87 dropped")])
+def test_what_was_checked_is_said_however_quick_it_was(
+    clock: ManualClock, said: pytest.LogCaptureFixture, dropped_bytes: int, dropped: str
+) -> None:
+    progress = RecoveryProgress(clock, 2)
+    progress.begin_check("orders-0", [1000, 200])
+    clock.advance(INTERVAL_MS - 1)
+    progress.end_segment()
+    progress.note_dropped(dropped_bytes)
     progress.end_segment()
     progress.end_check()
     progress.end_log()
     progress.end_log()
     progress.end()
-    assert said.messages == []
+    assert said.messages == [
+        f"loaded 2 of 2 logs in 3.0 s; the last stop was not clean: 1 checked, 1,200 bytes, {dropped}"
+    ]
 
 
 def test_it_says_every_few_seconds_where_it_is(clock: ManualClock, said: pytest.LogCaptureFixture) -> None:
@@ -70,7 +85,7 @@ def test_it_says_every_few_seconds_where_it_is(clock: ManualClock, said: pytest.
         "loading logs: 1 of 20 loaded, 19 remain; checking orders-0: segment 1 of 3, 700 of 1,900 MB",
         "loading logs: 1 of 20 loaded, 19 remain; checking orders-0: segment 2 of 3, 1,200 of 1,900 MB",
         "loading logs: 3 of 20 loaded, 17 remain",
-        "loaded 3 of 20 logs in 9.0 s, 1,500 MB checked",
+        "loaded 3 of 20 logs in 9.0 s; the last stop was not clean: 1 checked, 1,500,000,000 bytes, nothing dropped",
     ]
     statuses: list[RecoveryStatus] = [record.status for record in said.records]  # type: ignore[attr-defined]
     assert [round(status.loaded_share, 2) for status in statuses] == [1.37, 1.63, 3, 3]
@@ -119,6 +134,13 @@ def test_logs_that_are_loaded_together_are_counted(
     del said.records[:]
     manager_again.create("made-later", 0, topic_id)
     assert said.messages == []
+    manager_again.shutdown()
+    after_clean_stop = LogManager(second, clock=ManualClock(), scheduler=Scheduler(ManualClock()))
+    with after_clean_stop.loading(3):
+        for number in range(3):
+            after_clean_stop.create("orders", number, topic_id)
+    assert said.messages == []
+    after_clean_stop.shutdown()
     for one in (manager, manager_again):
         one.shutdown()
 
