@@ -103,6 +103,10 @@ class LeaderEpochs:
                 self._is_flushed = False
                 raise
 
+    def follow_to(self, directory: str) -> None:
+        """Write the file into the log's directory under its new name."""
+        self._directory = directory
+
     def _replace(self, entries: list[EpochEntry]) -> None:
         self._publish(tuple(entries))
         self._is_flushed = False

@@ -35,7 +35,7 @@ class SegmentsReplacedError(KfastError):
 class LocalLog:
     """One log's segments, the snapshots of its producers that go with them, and its end."""
 
-    __slots__ = ("_doomed", "_file_pool", "_scheduler", "directory", "end", "segments", "snapshots")
+    __slots__ = ("_cleaned", "_doomed", "_file_pool", "_scheduler", "directory", "end", "segments", "snapshots")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class LocalLog:
         active = segments.active
         self.end: LogOffsetMetadata = (end_offset, active, active.size_bytes)
         """Published by whoever appends, once all is known of what was written."""
+        self._cleaned: LogSegment | None = None  # the last one that was begun
         self._doomed: set[LogSegment] = set()  # deleted, their files not removed yet
         self._file_pool = file_pool
         self._scheduler = scheduler
@@ -108,14 +109,13 @@ class LocalLog:
     def offer(self, cleaned: LogSegment) -> None:
         """Say of a .cleaned segment, complete and on the disk, that it is to replace those it was made from.
 
-        From then on a crash leads to the new one, until then to the old ones: what is partly .swap and partly .cleaned
-        is removed by the next start. Takes no lock. Raises OSError.
+        Once its names are on the disk a crash leads to the new one, until then to the old ones: what is partly .swap
+        and partly .cleaned is removed by the next start. Raises OSError.
         """
         path = file_path(self.directory, cleaned.base_offset, LOG_SUFFIX) + SWAP_SUFFIX
         if os.path.exists(path):
             raise FileExistsError(errno.EEXIST, "a segment in use has not got its own name", path)
         cleaned.rename(SWAP_SUFFIX)
-        fsync_directory(self.directory)
 
     def replace(self, old: Sequence[LogSegment], new: LogSegment, delay_ms: int) -> None:
         """Put `new`, which was offered, into the place of `old`, neighbours in this log, and delete these.
@@ -149,7 +149,8 @@ class LocalLog:
 
     def create_cleaned(self, base_offset: int, config: LogConfig) -> LogSegment:
         """Make the files of a segment that is to replace others; they are no part of the log yet."""
-        return LogSegment.create(self.directory, base_offset, self._file_pool, config, CLEANED_SUFFIX)
+        self._cleaned = LogSegment.create(self.directory, base_offset, self._file_pool, config, CLEANED_SUFFIX)
+        return self._cleaned
 
     @property
     def first_offset_on_disk(self) -> int:
@@ -200,6 +201,21 @@ class LocalLog:
             for path in segment.paths:
                 if os.path.basename(path) not in names:
                     raise KafkaStorageError(f"{path} has been removed, and not by this log")
+
+    def rename(self, directory: str) -> None:
+        """Give the directory another name: the old one may be another log's at once.
+
+        `segments` are replaced, so that who has looked for a file by its old path looks again. Raises OSError.
+        """
+        try:
+            os.replace(self.directory, directory)
+        finally:
+            self.forget_files()
+        self.directory = directory
+        for segment in (*self.segments, *self._doomed, *filter(None, [self._cleaned])):
+            segment.follow_to(directory)
+        self.snapshots.follow_to(directory)
+        self.segments = LogSegments(self.segments)
 
     def forget_files(self) -> None:
         """Keep none of them open: the directory is gone, or has another name."""

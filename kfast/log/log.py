@@ -333,7 +333,9 @@ class Log(LogReader):
 
     def create_cleaned(self, base_offset: int) -> LogSegment:
         """Begin a segment that is to replace others, from the one with `base_offset` on. See `replace_segments`."""
-        return self._local.create_cleaned(base_offset, self.config)
+        with self._lock:
+            self._ensure_open()  # or the directory may be another log's by now
+            return self._local.create_cleaned(base_offset, self.config)
 
     def replace_segments(self, old: Sequence[LogSegment], new: LogSegment) -> None:
         """Put `new`, which `create_cleaned` began and which is complete and flushed, into the place of `old`.
@@ -341,7 +343,10 @@ class Log(LogReader):
         `old` are neighbours, none of them active. Raises KafkaStorageError; then `old` are the log's, as before.
         """
         try:
-            self._local.offer(new)
+            with self._lock:
+                self._ensure_open()
+                self._local.offer(new)
+            fsync_directory(self.directory)
             with self._lock:
                 self._ensure_open()
                 self._local.replace(old, new, self.config.file_delete_delay_ms)
@@ -385,14 +390,15 @@ class Log(LogReader):
     def rename(self, directory: str) -> None:
         """Close without flushing and move the directory away, for a partition that is being deleted.
 
+        Who reads it goes on with its records, whatever log takes the old name, until the directory is removed.
         Raises OSError where it stays, or where its new name may not be on the disk; closed it is.
         """
         self._stop()
-        try:
-            os.replace(self.directory, directory)
-        finally:
-            self._local.forget_files()
-        fsync_directory(Path(directory).parent)
+        with self._lock:
+            self._local.rename(directory)
+            self.leader_epochs.follow_to(directory)
+            self.directory = Path(directory)
+        fsync_directory(self.directory.parent)
 
     def delete(self) -> None:
         """Close without flushing and remove the directory. Slices in flight stay readable."""

@@ -121,6 +121,10 @@ class ProducerSnapshots:
             fsync_directory(self._directory)  # which holds their names
             self._unsynced.difference_update(unsynced)
 
+    def follow_to(self, directory: str) -> None:
+        """Find them in the log's directory under its new name."""
+        self._directory = directory
+
     def _path(self, offset: int) -> str:
         return file_path(self._directory, offset, SNAPSHOT_SUFFIX)
 

@@ -335,6 +335,10 @@ class LogSegment:
         """Give the files a passing suffix, or "" for none; readers find them under the new names from then on."""
         self._files.rename(passing_suffix)
 
+    def follow_to(self, directory: str) -> None:
+        """Find the files in their directory under its new name."""
+        self._files = self._files.moved_to(directory)
+
     @property
     def is_put_aside(self) -> bool:
         """Whether the file of batches is called .deleted, which the next start does not take for a segment's."""

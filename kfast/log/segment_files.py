@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from kfast.log.config import LogConfig
@@ -67,6 +67,14 @@ class SegmentFiles:
             self.file_pool.discard(file.path)
             self.file_pool.discard(path)
             file.path = path
+
+    def moved_to(self, directory: str) -> Self:
+        """The same files, whose directory has this name now."""
+        for file in self._by_suffix().values():
+            path = file.path
+            file.path = os.path.join(directory, os.path.basename(path))
+            self.file_pool.discard(path)
+        return replace(self, directory=directory)
 
     def unlink(self) -> None:
         """Remove them. Raises OSError."""

@@ -15,12 +15,13 @@ import pytest
 from kfast.clock import ManualClock
 from kfast.log.checkpoints import CLEANER_OFFSET_CHECKPOINT
 from kfast.log.cleanable import Cleanable
-from kfast.log.cleaner import CleanReport
+from kfast.log.cleaner import Cleaner, CleanReport
 from kfast.log.compaction import OffsetMap
 from kfast.log.config import LogConfig
 from kfast.log.log import Log
 from kfast.log.log_cleaner import BACKOFF_MS, CleanerConfig, CleaningStoppedError, Throttler
 from kfast.log.manager import LogManager
+from kfast.log.segment import LogSegment
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.layout import LENGTH_POSITION
 from kfast.scheduler import Scheduler
@@ -230,6 +231,43 @@ def test_a_topic_deleted_while_it_is_cleaned_leaves_nothing_to_the_next_of_its_n
     monkeypatch.setattr(cleaner._cleaner, "clean", clean_and_delete)
     assert cleaner.clean_dirtiest() is not None
     assert checkpoint(manager) == "0\n0\n"
+
+
+@pytest.mark.parametrize("when", ["create_cleaned", "offer"])
+def test_a_topic_deleted_while_it_is_cleaned_writes_nothing_into_the_next_of_its_name(
+    open_manager: OpenManager, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    manager = open_manager()
+    log = create(manager, 0)
+    fill(log, 30)
+    names: list[str] = []
+
+    def delete() -> None:
+        monkeypatch.undo()
+        manager.delete("orders", 0)
+        new = manager.create("orders", 0, uuid.UUID(int=8), log.config)
+        names.extend(sorted(os.listdir(new.directory)))
+
+    finish, build_map = LogSegment.finish, Cleaner._build_map
+
+    def finish_and_delete(segment: LogSegment) -> None:
+        finish(segment)
+        delete()
+
+    def build_map_and_delete(cleaner: Cleaner, what: Cleanable) -> OffsetMap:
+        offset_map = build_map(cleaner, what)
+        delete()
+        return offset_map
+
+    if when == "offer":
+        monkeypatch.setattr(LogSegment, "finish", finish_and_delete)
+    else:
+        monkeypatch.setattr(Cleaner, "_build_map", build_map_and_delete)
+    assert manager._cleaner is not None
+    manager._cleaner.run()
+    assert sorted(os.listdir(manager.directory / "orders-0")) == names != []
+    assert not list(log.directory.glob("*.cleaned"))
+    assert not list(log.directory.glob("*.swap"))
 
 
 def test_switched_off_it_does_nothing(open_manager: OpenManager, clock: ManualClock) -> None:

@@ -259,6 +259,50 @@ def test_the_log_start_survives_a_disk_that_did_not_rename_what_was_deleted(
     assert start_offsets.read_text() == "0\n0\n"
 
 
+def test_a_deleted_log_is_read_where_it_lies_now_and_not_in_the_next_of_its_name(
+    open_manager: OpenManager, make_batch: Any, clock: ManualClock
+) -> None:
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(3))
+    log.roll()
+    log.append(make_batch(3))
+    records = log.read(0, 1 << 20).records.read()
+    manager.delete("orders", 0)
+    new = manager.create("orders", 0, uuid.UUID(int=8))
+    for _ in range(2):
+        new.append(make_batch(2, size=50))
+        new.roll()
+    assert log.read(0, 1 << 20).records.read() == records
+    assert log.read(3, 1 << 20).records.size == len(records)
+    clock.advance(log.config.file_delete_delay_ms)
+    assert not log.directory.exists()
+    assert new.read(0, 1 << 20).records.size == new.segments[0].size_bytes
+
+
+def test_what_a_log_has_still_to_remove_when_it_is_deleted_is_nothing_of_the_next_of_its_name(
+    open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    """Files that could not be renamed are removed later by names that are those of a live log by then."""
+    manager = open_manager()
+    log = manager.create("orders", 0, TOPIC_ID)
+    log.append(make_batch(1))
+    log.roll()
+    log.increment_log_start_offset(1)
+
+    def fails(source: str, target: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fails)
+        assert log.delete_old_segments() == 1
+    manager.delete("orders", 0)
+    new = manager.create("orders", 0, uuid.UUID(int=8))
+    new.append(make_batch(2))
+    clock.advance(log.config.file_delete_delay_ms)
+    assert Path(new.segments[0].records.path).stat().st_size == new.size_bytes
+
+
 def test_deleting_renames_at_once_and_removes_later(
     open_manager: OpenManager, make_batch: Any, clock: ManualClock
 ) -> None:
