@@ -20,6 +20,7 @@ from kfast.broker.log_directory import METADATA_DIRECTORY, ensure_servable, ensu
 from kfast.broker.metadata_replay import ReplayedMetadata, replay
 from kfast.errors import LogDirectoryError
 from kfast.log.checkpoints import (
+    CLEANER_OFFSET_CHECKPOINT,
     LOG_START_OFFSET_CHECKPOINT,
     META_PROPERTIES,
     RECOVERY_POINT_CHECKPOINT,
@@ -41,7 +42,7 @@ from kfast.log.names import (
     parse_partition_directory,
     partition_directory_name,
 )
-from kfast.record.metadata_records import uuid_to_text
+from kfast.record.metadata_records import BROKER_RESOURCE, TOPIC_RESOURCE, uuid_to_text
 
 _INDEXES = (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)
 _PASSING = re.compile(r".+[.-][0-9a-f]{32}-(delete|stray|future)")
@@ -66,11 +67,22 @@ class DirectoryCheck:
 
 def check_directory(directory: Path, progress: Progress | None = None) -> DirectoryCheck:
     """Raises LogDirectoryError for what is no log directory, is in use, or needs other nodes than this one."""
+    _ensure_log_directory(directory)
     ensure_usable(directory)
-    if not (directory / META_PROPERTIES).is_file():
-        raise LogDirectoryError(f"{directory} is no log directory: it has no {META_PROPERTIES}")
     with _held(directory):
         return _Checker(directory, progress).run()
+
+
+def _ensure_log_directory(directory: Path) -> None:
+    """Whoever named the directory above or below is told which one it is."""
+    if not directory.exists():
+        raise LogDirectoryError(f"{directory} does not exist")
+    if not directory.is_dir() or (directory / META_PROPERTIES).is_file():
+        return
+    below = sorted(path.parent for path in directory.glob(f"*/{META_PROPERTIES}"))
+    above = [path for path in (directory.resolve().parent,) if (path / META_PROPERTIES).is_file()]
+    named = "".join(f"; {path} is one" for path in [*below, *above])
+    raise LogDirectoryError(f"{directory} is no log directory: it has no {META_PROPERTIES}{named}")
 
 
 @contextlib.contextmanager
@@ -97,7 +109,8 @@ class _Checker:
         ensure_servable(directory, self._properties, self._metadata, None)
         self._was_clean = (directory / CLEAN_SHUTDOWN_FILE).exists()
         self._recovery_points = self._offsets(RECOVERY_POINT_CHECKPOINT)
-        self._fates: set[Fate] = set()
+        self._cleaned = self._offsets(CLEANER_OFFSET_CHECKPOINT)
+        self._unserved = 0  # findings that `kfast serve` does nothing about
         self._names = {
             partition_directory_name(topic.name, number): topic.topic_id
             for topic in self._metadata.image.topics.values()
@@ -112,7 +125,7 @@ class _Checker:
         for name, topic_id in self._names.items():
             if name in summaries:
                 findings += self._partition_findings(name, topic_id, summaries[name], starts.get(name, 0))
-        is_served = bool(findings) and not (self._fates == {Fate.STAYS} and len(findings) == len(errors))
+        is_served = len(findings) > self._unserved
         findings += [
             f"{name}: Kafka does not start beside a directory that is no partition's" for name in self._foreign()
         ]
@@ -152,13 +165,17 @@ class _Checker:
     def _finding(self, error: Entry, damage: Damage | None, summaries: Mapping[str, Entry]) -> str:
         """What is wrong, and of a log what becomes of it. That of the metadata is said by those who replay it."""
         line = to_line(error).removeprefix("INVALID  ")
-        name = Path(error["file"]).parent.name
+        path = Path(error["file"])
+        name = path.parent.name
+        if path.suffix in _INDEXES and error["position"] is not None:
+            self._unserved += 1
+            return f"{line}; kfast serve makes the file anew where it is removed"
         if damage is None or name not in self._names:
             return line
         files = (parse_file_name(path.name) for path in (self._directory / name).glob(f"*{LOG_SUFFIX}"))
         base_offsets = sorted(parsed[0] for parsed in files if parsed)
         fate = damage.fate(base_offsets, self._recovery_points.get(name, 0), self._was_clean)
-        self._fates.add(fate)
+        self._unserved += fate is Fate.STAYS
         return f"{line}; {damage.consequence(fate, summaries[name]['next_offset'] or 0)}"
 
     def _metadata_findings(self, summaries: Mapping[str, Entry]) -> Iterator[str]:
@@ -183,13 +200,34 @@ class _Checker:
         end_offset = summary["next_offset"] or 0
         if log_start_offset > end_offset:
             yield f"{name}: it starts at {log_start_offset} and ends at {end_offset}: Kafka would delete all of it"
+        yield from self._gap_findings(name, summary, log_start_offset)
         if self._recovery_points.get(name, 0) > end_offset:
+            self._unserved += 1
             yield (
                 f"{name}: it ends at {end_offset}, and {RECOVERY_POINT_CHECKPOINT} says that it was on the disk up to "
                 f"{self._recovery_points[name]}: what came after is not there any more"
             )
         if self._was_clean:
             yield from self._incomplete(name, end_offset)
+
+    def _gap_findings(self, name: str, summary: Entry, log_start_offset: int) -> Iterator[str]:
+        """Of offsets that only a lost segment can have had; those of a log that is or was compacted prove nothing."""
+        for end_offset, base_offset in summary["gaps"]:
+            if base_offset > log_start_offset and not self._is_compacted(name):
+                self._unserved += 1
+                yield (
+                    f"{name}: offsets {end_offset} to before {base_offset} are missing between two segments; Kafka and "
+                    f"kfast start all the same, and readers pass over them. Either the segment is copied back, or the "
+                    f"records before offset {base_offset} are deleted (DeleteRecords)"
+                )
+
+    def _is_compacted(self, name: str) -> bool:
+        parsed = parse_partition_directory(name)
+        topic, configs = parsed[0] if parsed else "", self._metadata.image.configs
+        brokers = (configs.get((BROKER_RESOURCE, node), {}) for node in ("", str(self._properties.node_id)))
+        policies = [config.get("log.cleanup.policy", "") for config in brokers]
+        policies.append(configs.get((TOPIC_RESOURCE, topic), {}).get("cleanup.policy", ""))
+        return name in self._cleaned or any("compact" in policy for policy in policies)
 
     def _incomplete(self, name: str, end_offset: int) -> Iterator[str]:
         """What the marker of a clean stop vouches for, as Kafka then reads nothing to make it anew."""

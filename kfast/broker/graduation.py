@@ -34,12 +34,12 @@ class Graduation:
 
     def _comments(self, file: str) -> Iterator[str]:
         summary, image = self.check.summary, self.check.metadata.image
-        partition_count = sum(len(topic.partitions) for topic in image.topics.values())
-        yield "For Apache Kafka 4.0 or later, on a directory that kfast has checked:"
-        yield (
-            f"{len(image.topics)} topics, {partition_count} partitions, {summary['segments']} segments, "
-            f"{summary['batches']} batches, {summary['size_bytes']} bytes of records; nothing is wrong."
+        counts = (
+            f"{summary['segments']} segments, {summary['batches']} batches, {summary['size_bytes']} bytes of records"
         )
+        partitions = sum(len(topic.partitions) for topic in image.topics.values())
+        yield "For Apache Kafka 4.0 or later, on a directory that kfast has checked:"
+        yield f"{len(image.topics)} topics, {partitions} partitions and the metadata log: {counts}; nothing is wrong."
         yield from self.check.notes
         for (resource_type, name), configs in image.configs.items():
             if resource_type == BROKER_RESOURCE:

@@ -195,6 +195,48 @@ def test_what_only_a_checksum_finds_stays_after_a_clean_stop(golden: Any, tmp_pa
     assert not found.is_served
 
 
+def test_a_segment_that_is_missing_is_found_also_when_nothing_is_left_of_it(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("10-crash", tmp_path) / "crash"
+    (directory / "crash-0" / f"{263:020d}.log").unlink()
+    found = checked(directory)
+    assert sum("its segment is gone" in finding for finding in found.findings) == 2
+    assert any("snapshot says that there was one" in finding for finding in found.findings)
+    Broker(directory).stop()  # removes what is left of the segment
+    (finding,) = checked(directory).findings
+    assert finding.startswith(
+        "crash-0: offsets 263 to before 560 are missing between two segments; Kafka and kfast start"
+    )
+    assert not checked(directory).is_served
+    broker = Broker(directory)
+    broker.log("crash", 0).increment_log_start_offset(560)
+    broker.stop()
+    assert checked(directory).findings == ()
+
+
+def test_the_last_segment_that_is_missing_is_found(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("01-plain", tmp_path) / "log"
+    for path in (directory / "dense-0").glob(f"{319:020d}.*"):
+        path.unlink()
+    findings = checked(directory).findings
+    assert any("dense-0: it ends at 319, and recovery-point-offset-checkpoint says" in finding for finding in findings)
+
+
+def test_an_index_that_is_wrong_is_made_anew_where_it_is_removed(golden: Any, tmp_path: Path) -> None:
+    directory = golden.extract("01-plain", tmp_path) / "log"
+    path = directory / "dense-0" / f"{162:020d}.index"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    found = checked(directory)
+    assert found.findings[0].endswith("kfast serve makes the file anew where it is removed")
+    assert not found.is_served
+    path.unlink()
+    Broker(directory).stop()
+    assert checked(directory).findings == ()
+
+
+def test_gaps_that_compaction_leaves_are_none(golden: Any) -> None:
+    assert checked(golden("07-compaction") / "after-second").findings == ()
+
+
 def test_how_far_the_check_is_is_said_of_every_batch(kafkas: Path) -> None:
     said: list[tuple[int, int, str]] = []
     check_directory(kafkas, lambda done, total, name: said.append((done, total, name)))
@@ -215,8 +257,12 @@ def test_what_is_no_log_directory_or_is_in_use_is_refused(kafkas: Path, tmp_path
     (tmp_path / "empty").mkdir()
     with pytest.raises(LogDirectoryError, match="no log directory"):
         check_directory(tmp_path / "empty")
-    with pytest.raises(LogDirectoryError, match="no log directory"):
+    with pytest.raises(LogDirectoryError, match="missing does not exist"):
         check_directory(tmp_path / "missing")
+    with pytest.raises(LogDirectoryError, match=f"no log directory: it has no meta.properties; {kafkas} is one"):
+        check_directory(kafkas.parent)
+    with pytest.raises(LogDirectoryError, match=f"no log directory: it has no meta.properties; {kafkas} is one"):
+        check_directory(kafkas / "bare-0")
     lock = DirectoryLock(kafkas)
     try:
         with pytest.raises(LogDirectoryError, match="in use"):

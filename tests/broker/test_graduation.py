@@ -38,7 +38,7 @@ def test_a_directory_of_kfasts(directory: Path) -> None:
             "num.partitions": "4",
         }.items()
     )
-    assert "# 1 topics, 3 partitions, 4 segments, " in text
+    assert "# 1 topics, 3 partitions and the metadata log: 4 segments, " in text
     assert "# In the directory, as dynamic settings of all brokers: log.retention.ms=5, sasl.secret\n" in text
     assert "# Start it with: bin/kafka-server-start.sh my.properties\n" in text
 
