@@ -90,9 +90,7 @@ class SlotFile:
             self._free.append(self._resting.popleft())
 
     def write(self, position: int, data: memoryview) -> None:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self.file.fd, data[written:], position + written)
+        self.file.write(data, position)
 
 
 class ScatteredLog(Log):

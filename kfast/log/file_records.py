@@ -38,14 +38,6 @@ BLOCK_SIZE: Final = 4096
 SCAN_SIZE: Final = 1 << 20
 """Bytes read at a time when everything is read."""
 
-WRITE_SIZE: Final = 1 << 20
-"""Bytes written by one call at most; a batch of a usual size leaves whole.
-
-The page cache takes memory for a call in blocks of up to 2 MiB. On a virtual machine those are often ones that were not
-touched for long, which are slow at first: batches of 10 MB took 0.8-1.9 s of system CPU a GB in one call each, and 0.4
-in calls of this size (Linux 6.18, ext4).
-"""
-
 # base offset, length, magic, last offset delta, max timestamp: what a search needs of a header.
 _HEADER: Final = struct.Struct(
     f">qi{MAGIC_POSITION - LOG_OVERHEAD}xb{LAST_OFFSET_DELTA_POSITION - MAGIC_POSITION - 1}xi8xq"
@@ -79,13 +71,8 @@ class FileRecords:
 
     def append(self, buffer: bytearray | memoryview) -> None:
         """Write `buffer` at the end. Raises OSError where the disk does not take it all; `size_bytes` then stays."""
-        size = len(buffer)
-        file = self._file_pool.open(self.path)
-        written = os.pwrite(file.fd, buffer if size <= WRITE_SIZE else memoryview(buffer)[:WRITE_SIZE], self.size_bytes)
-        while written < size:
-            rest = memoryview(buffer)[written : written + WRITE_SIZE]
-            written += os.pwrite(file.fd, rest, self.size_bytes + written)
-        self.size_bytes += size
+        self._file_pool.open(self.path).write(buffer, self.size_bytes)
+        self.size_bytes += len(buffer)
 
     def slice(self, position: int, size: int) -> FileSlice:
         """Return `size` bytes from `position` on, unread. Raises FileNotFoundError once the file is deleted."""

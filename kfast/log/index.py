@@ -9,7 +9,6 @@ Readers take no lock: arrays only grow while a log is served, and the one that l
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -113,10 +112,7 @@ class Index(ABC):
         return len(self) * self.ENTRY_SIZE
 
     def _write(self, entry: bytes) -> None:
-        file = self._file_pool.open(self.path)
-        written = os.pwrite(file.fd, entry, self.count * self.ENTRY_SIZE)
-        if written < len(entry):  # a full disk may take half of one that crosses a page
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+        self._file_pool.open(self.path).write(entry, self.count * self.ENTRY_SIZE)
         self.count += 1
 
     def __len__(self) -> int:

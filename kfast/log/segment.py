@@ -77,7 +77,7 @@ class LogSegment:
             segment.offset_index.reset()
             segment.time_index.reset()
             segment.transaction_index.reset()
-        except OSError:
+        except BaseException:  # an interrupt too
             file_pool.discard(path)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -132,6 +132,7 @@ class LogSegment:
         self.time_index.maybe_append(*self.max_timestamp())
         self.offset_index.trim()
         self.time_index.trim()
+        self.transaction_index.trim()
 
     def flush_indexes(self) -> None:
         """Return when the indexes are on the disk: needed once nothing follows. Until then one that lags behind after a
@@ -238,13 +239,18 @@ class LogSegment:
 
         Raises CorruptIndexError, FileNotFoundError where `recover` has to make them anew.
         """
+        finished = self.time_index.finished_entry()
         self.offset_index.load()
         self.time_index.load()
+        self.transaction_index.load()
         last = self.offset_index.last_entry()
         if last.position and not self.records.holds_entry(*last):
             raise CorruptIndexError(f"{self.offset_index.path}: {last} is not so in the log of {self.size_bytes} bytes")
         self._bytes_since_last_index_entry = self.size_bytes - last.position
-        self._max_timestamp = None
+        self._max_timestamp = finished
+        if finished is None:
+            with contextlib.suppress(CorruptRecordError):  # of what follows the last whole batch, which is cut off next
+                self.max_timestamp()
 
     def check_indexes(self) -> None:
         """Look at the index files, for a segment that is only read: at the sizes, and at what is said to be aborted.

@@ -49,6 +49,10 @@ class TransactionIndex:
             self._entries = self._read()
         return self._entries
 
+    def load(self) -> None:
+        """Read them now, so that no reader does while the first is written. Raises CorruptIndexError."""
+        self._entries = self._read()
+
     def _read(self) -> tuple[AbortedTransaction, ...]:
         try:
             file = self._file_pool.open(self.path)
@@ -58,11 +62,8 @@ class TransactionIndex:
 
     def append(self, aborted: AbortedTransaction) -> None:
         """Add the transaction whose marker has been written. Raises OSError."""
-        self._write(aborted, self.entries)
-
-    def _write(self, aborted: AbortedTransaction, before: tuple[AbortedTransaction, ...]) -> None:
-        file = self._file_pool.create(self.path)
-        os.pwrite(file.fd, ENTRY.pack(VERSION, *aborted), len(before) * ENTRY.size)
+        before = self.entries
+        self._file_pool.create(self.path).write(ENTRY.pack(VERSION, *aborted), len(before) * ENTRY.size)
         self._entries = (*before, aborted)
 
     def overlapping(self, start_offset: int, end_offset: int) -> tuple[list[AbortedTransaction], bool]:
@@ -91,7 +92,7 @@ class TransactionIndex:
             return
         file = self._file_pool.create(self.path)
         data = b"".join(ENTRY.pack(VERSION, *entry) for entry in kept)
-        os.pwrite(file.fd, data, 0)
+        file.write(data, 0)
         os.ftruncate(file.fd, len(data))
         self._entries = kept
 
@@ -106,6 +107,13 @@ class TransactionIndex:
         with contextlib.suppress(FileNotFoundError):
             os.truncate(self.path, 0)
         self._entries = ()
+
+    def trim(self) -> None:
+        """Make the file end where its entries do: half of one may have been left behind."""
+        size = len(self) * ENTRY.size
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(self.path).st_size > size:
+                os.truncate(self.path, size)
 
     def flush(self) -> None:
         """Return when it is on the disk; without entries there is nothing to do."""

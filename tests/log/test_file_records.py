@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from kfast.errors import CorruptRecordError
+from kfast.file_slice import WRITE_SIZE
 from kfast.log.file_pool import FilePool
-from kfast.log.file_records import BLOCK_SIZE, SCAN_SIZE, WRITE_SIZE, FileRecords
+from kfast.log.file_records import BLOCK_SIZE, SCAN_SIZE, FileRecords
 from kfast.record.batch import RecordBatch, stamp
 
 SIZES = [1, 100, BLOCK_SIZE, 10, 10, 3 * BLOCK_SIZE, 0, SCAN_SIZE, 5, 2 * SCAN_SIZE + 7, 50]

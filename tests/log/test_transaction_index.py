@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from kfast.log.index import CorruptIndexError
@@ -47,6 +50,27 @@ def test_the_file_is_kafkas(golden, file_pool):
     index = TransactionIndex(str(path), file_pool)
     assert [[0, *entry] for entry in index.entries] == expected
     assert path.read_bytes() == b"".join(ENTRY.pack(0, *entry) for entry in index.entries)
+
+
+def test_what_the_disk_takes_half_of_is_not_there(full, file_pool, monkeypatch):
+    pwrite = os.pwrite
+
+    def half(fd, data, position):
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(fd, data[:20], position)
+
+    fourth = AbortedTransaction(3, 96, 97, 98)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", half)
+        for write in (lambda: full.append(fourth), lambda: full.keep([FIRST])):
+            with pytest.raises(OSError, match="No space left"):
+                write()
+    assert full.entries == (FIRST, SECOND, THIRD)
+    full.trim()
+    assert TransactionIndex(full.path, file_pool).entries == (FIRST, SECOND, THIRD)
+    full.append(fourth)
+    assert TransactionIndex(full.path, file_pool).entries == (FIRST, SECOND, THIRD, fourth)
 
 
 @pytest.mark.parametrize(

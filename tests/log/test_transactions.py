@@ -14,6 +14,7 @@ from kfast.log.config import DAY_MS
 from kfast.log.log import Log
 from kfast.log.names import SNAPSHOT_SUFFIX, TRANSACTION_INDEX_SUFFIX
 from kfast.log.producer_snapshot import read_snapshot
+from kfast.log.segment import LogSegment
 from kfast.log.transaction_index import AbortedTransaction, TransactionIndex
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
@@ -160,6 +161,22 @@ def test_an_aborted_transaction_is_in_the_index_before_its_records_are_stable(
     monkeypatch.setattr(TransactionIndex, "append", look)
     log.append(marker(is_abort=True))
     assert (stable, log.last_stable_offset) == ([0, 0], 3)
+
+
+@pytest.mark.parametrize("has_aborted", [True, False])
+def test_what_is_appended_to_is_known_before_the_first_reader_comes(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch, has_aborted: bool
+) -> None:
+    """One that read a file meanwhile would put what the writer adds out of memory again."""
+    log = open_log()
+    log.append(batch_of(0, transactional=True, time_ms=1000))
+    log.append(marker(is_abort=has_aborted))
+    log.close()
+    log = open_log(log_arguments={"was_clean": True, "recovery_point": 2})
+    for place in ((TransactionIndex, "_read"), (LogSegment, "_max_timestamp_before")):
+        monkeypatch.setattr(*place, lambda *arguments: pytest.fail("read by a reader"))
+    assert log.aborted_between(0, 2) == ([(9, 0, 1, 2)] if has_aborted else [])
+    assert log.segments[0].max_timestamp() == (1000, 0)
 
 
 def test_deleting_records_moves_the_last_stable_offset_along(open_log: Any) -> None:
