@@ -37,6 +37,8 @@ WINDOW: Final = REQUESTS_IN_FLIGHT * BATCH_RECORDS
 """Records that a producer has sent when it waits for an answer."""
 
 _POLL_S: Final = 0.002
+_QUIET_LOOKS: Final = 25
+"""So often nothing must change: on a busy machine an answer that has arrived waits for its thread's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +159,13 @@ def _halt(pid: int) -> None:
 
 def _wait_until_full(loads: Sequence[ProduceLoad], threads: Sequence[threading.Thread]) -> None:
     """Until each producer has the last answers that were on their way, and has sent all that may be unanswered."""
-    before = -1
-    while (acknowledged := _acknowledged(loads)) != before or any(load.unanswered_records < WINDOW for load in loads):
-        before = acknowledged
+    before, looks = -1, 0
+    while looks < _QUIET_LOOKS:
         _pause(threads)
+        acknowledged = _acknowledged(loads)
+        is_full = all(load.unanswered_records >= WINDOW for load in loads)
+        looks = looks + 1 if is_full and acknowledged == before else 0
+        before = acknowledged
 
 
 def _partitions(data_dir: Path, loads: Sequence[ProduceLoad], found_before: Sequence[int]) -> list[Partition]:
