@@ -107,7 +107,8 @@ class Log(LogReader):
         Offsets and epoch are stamped into `records` itself; a read-only buffer is copied first. When this returns the
         records are in the page cache, and on the disk if flush.messages says so. What a producer repeats is answered
         as the first time. Raises KafkaStorageError, what `validate` raises, and of batches that do not follow their
-        producer's last what `ProducerState.ensure_follows` raises; then nothing was appended.
+        producer's last what `ProducerState.ensure_follows` raises; then nothing was appended, unless it is the flush that
+        failed: the records can be read, are perhaps not on the disk, and no more are taken.
         """
         if isinstance(records, bytes) or (isinstance(records, memoryview) and records.readonly):
             records = bytearray(records)  # the stamp has to go somewhere; the broker's own buffers are writable
@@ -371,7 +372,12 @@ class Log(LogReader):
     # The end
 
     def close(self) -> None:
-        """Flush, complete indexes and snapshots, and take no more. Twice does no harm. Raises KafkaStorageError."""
+        """Flush, complete indexes and snapshots, and take no more. Twice does no harm.
+
+        Raises KafkaStorageError where records may not be on the disk or a file is gone, OSError where an index, a
+        snapshot or the leader epochs cannot be written or flushed: the next start should not take this for a clean
+        stop. Where the disk has no room for the last index entry or snapshot the log is still open.
+        """
         with self._lock:
             if self._is_closed:
                 return
