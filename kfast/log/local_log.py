@@ -84,21 +84,25 @@ class LocalLog:
         return segment
 
     def truncate_to(self, offset: int, config: LogConfig) -> None:
-        """Drop the batch that holds `offset` and all that follows, at once. Only while nobody is being served."""
+        """Drop the batch that holds `offset` and all that follows, at once. Only while nobody is being served.
+
+        From the end on, so that a crash in between leaves no gap. Raises CorruptIndexError, before anything is dropped.
+        """
         kept = [segment for segment in self.segments if segment.base_offset <= offset]
         dropped = self.segments.all[len(kept) :]
-        if kept:
-            found = kept[-1].translate_offset(offset, kept[-1].size_bytes)
-            if found is not None:
-                kept[-1].truncate_to(found[0])
-        else:
+        if kept and dropped:
+            kept[-1].load()
+        for segment in reversed(dropped):
+            segment.unlink()
+        if not kept:
             kept = [LogSegment.create(self.directory, offset, self._file_pool, config)]
         active = kept[-1]
+        found = active.translate_offset(offset, active.size_bytes)
+        if found is not None:
+            active.truncate_to(found[0])
         self.segments = LogSegments(kept)
         self.end = (active.next_offset(), active, active.size_bytes)
         self.snapshots.truncate_to(self.end[0], kept[0].base_offset)
-        for segment in dropped:
-            segment.unlink()
 
     def delete_first(self, count: int, delay_ms: int) -> None:
         """Delete the oldest `count` segments, after `delay_ms`; one must be left."""

@@ -25,7 +25,7 @@ from kfast.log.file_pool import FilePool
 from kfast.log.file_records import FileRecords
 from kfast.log.log import Log
 from kfast.log.log_reader import LogReader
-from kfast.log.names import LEADER_EPOCH_CHECKPOINT, SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
+from kfast.log.names import LEADER_EPOCH_CHECKPOINT, LOG_SUFFIX, SEGMENT_SUFFIXES, SNAPSHOT_SUFFIX
 from kfast.log.results import TimestampAndOffset
 from kfast.log.segment import LogSegment
 from kfast.record.batch import RecordBatch
@@ -599,6 +599,53 @@ def test_truncate_leaves_what_appending_less_would_have_left(
     for name in names:
         if not name.endswith(".timeindex"):  # a rolled segment's last entry stays, as in Kafka
             assert (log.directory / name).read_bytes() == (less.directory / name).read_bytes()
+
+
+def test_truncate_in_a_gap_counts_on_to_the_next_index_entry_of_the_segment_before(
+    open_log: Any, make_batch: Any, tmp_path: Path
+) -> None:
+    log, less = open_log(index_interval_bytes=200), open_log(tmp_path / "less-0", index_interval_bytes=200)
+    for _ in range(3):
+        log.append(make_batch(2))
+        less.append(make_batch(2))
+    for _ in range(2):
+        log.roll()
+        log.append(make_batch(2))
+    log.close()
+    for path in log.directory.glob(f"{6:020d}.*"):
+        path.unlink()  # as when compaction has left nothing of a segment
+    log = open_log(index_interval_bytes=200, log_arguments={"was_clean": True})
+    log.truncate_to(7)
+    assert log.log_end_offset == 6
+    for grown in (log, less):
+        grown.append(make_batch(2))
+        grown.close()
+    name = f"{0:020d}.index"
+    assert (log.directory / name).read_bytes() == (less.directory / name).read_bytes()
+
+
+def test_truncate_begins_at_the_end_so_that_a_crash_leaves_no_gap(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log()
+    for _ in range(3):
+        log.append(make_batch(2))
+        log.append(make_batch(2))
+        log.roll()
+    ends = []
+    unlink = os.unlink
+
+    def note_end(path: Any) -> None:
+        unlink(path)
+        logs = sorted(log.directory.glob(f"*{LOG_SUFFIX}"))
+        ends.append((int(logs[-1].stem), logs[0].stat().st_size))
+
+    monkeypatch.setattr(os, "unlink", note_end)
+    whole = log.segments[0].size_bytes
+    log.truncate_to(2)
+    assert [end for end, _ in ends] == sorted((end for end, _ in ends), reverse=True)
+    assert {size for _, size in ends[:3]} == {whole}
+    assert (log.log_end_offset, log.segments[0].size_bytes) == (2, whole // 2)
 
 
 def test_a_closed_log_takes_nothing_and_close_twice_is_fine(open_log: Any, make_batch: Any) -> None:
