@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kfast.broker.advertised import check_advertised
 from kfast.broker.config import BrokerConfig
+from kfast.broker.faults import Faults
 from kfast.broker.log_directory import ensure_usable
 from kfast.broker.metadata_log import MetadataLog
 from kfast.broker.metrics import Metrics
@@ -64,6 +65,7 @@ class Broker:
         self.clock: Clock = clock or SystemClock()
         self.config = BrokerConfig({**(config or {}), **({"kfast.copy.mode": copy_mode} if copy_mode else {})})
         self.metrics = Metrics()
+        self.faults = Faults()
         self.scheduler = Scheduler(self.clock)
         self.delayed_fetches: set[DelayedFetch] = set()
         self.is_stopping = False

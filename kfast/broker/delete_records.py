@@ -8,7 +8,6 @@ Source: Kafka's ReplicaManager.deleteRecords and Partition.deleteRecordsOnLeader
 from __future__ import annotations
 
 import datetime
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from kio.schema.delete_records.v2.response import (
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from kfast.broker.broker import Broker
     from kfast.broker.context import RequestContext
     from kfast.log.log import Log
-
-logger = logging.getLogger(__name__)
 
 _NO_THROTTLE: Final = datetime.timedelta(0)
 _UP_TO_HIGH_WATERMARK: Final = -1
@@ -63,8 +60,10 @@ def _result(broker: Broker, topic: str, number: int, offset: int) -> DeleteRecor
         low_watermark = _delete(_deletable_log(broker, topic, number), offset)
     except KfastError as error:
         if isinstance(error, KafkaStorageError):
-            logger.error("deleting records of %s-%d below offset %d: %s", topic, number, offset, error)
+            broker.faults.note(f"deleting records of {topic}-{number}", error)
         error_code = ErrorCode(error.error_code)
+    else:
+        broker.faults.end(f"deleting records of {topic}-{number}")
     return DeleteRecordsPartitionResult(partition_index=number, low_watermark=low_watermark, error_code=error_code)
 
 

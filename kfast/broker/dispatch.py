@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kfast.broker import api_versions, fetch, produce
-from kfast.errors import KfastError, MalformedFrameError
+from kfast.errors import KafkaStorageError, KfastError, MalformedFrameError
 from kfast.wire.api_versions import ApiKey, is_served
 from kfast.wire.framing import frame_response
 
@@ -83,8 +83,13 @@ def _answer_cold(broker: Broker, api_key: ApiKey, frame: memoryview, context: Re
     request = codec.decode_request(api_key, header.api_version, frame[header.size_bytes :])
     try:
         response = handler(broker, request, context)
+        if broker.faults.failing:
+            broker.faults.end(api_key.name)
     except KfastError as error:
-        logger.info("%s of %s: %s", api_key.name, context.client_host, error)
+        if isinstance(error, KafkaStorageError):
+            broker.faults.note(api_key.name, error)
+        else:
+            logger.info("%s of %s: %s", api_key.name, context.client_host, error)
         response = codec.error_response(api_key, request, error.error_code, str(error))
     except Exception:
         logger.exception("%s of %s failed", api_key.name, context.client_host)

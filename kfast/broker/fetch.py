@@ -5,7 +5,6 @@ A fetch that finds too little waits for the logs it named, in its own thread, as
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, cast
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from kfast.log.log import Log
     from kfast.log.results import FetchDataInfo
     from kfast.transfer.sender import Chunk
-
-logger = logging.getLogger(__name__)
 
 MAX_WAIT_MS = 30_000
 READ_COMMITTED = 1
@@ -145,9 +142,11 @@ class _Reading:
             aborted = self._aborted(log, offset, records) if self._is_committed else None
         except KfastError as error:
             if isinstance(error, KafkaStorageError):
-                logger.error("reading from offset %d: %s", offset, error)
+                self._broker.faults.note(f"reading {topic}-{partition}", error, offset)
             self._has_error = True
             return FetchPartitionResponse(partition, error.error_code)
+        if self._broker.faults.failing:
+            self._broker.faults.end(f"reading {topic}-{partition}", offset)
         size = records.size
         if size:
             self._found_bytes += size

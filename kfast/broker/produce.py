@@ -8,7 +8,6 @@ nothing here; that takes replication. With acks 0 nobody is told anything.
 
 from __future__ import annotations
 
-import logging
 import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from kfast.transfer.sender import Chunk
 
 _ACKS = (-1, 0, 1)
-logger = logging.getLogger(__name__)
 
 _BATCH_LENGTH = struct.Struct(">i")
 _CLIENTS_FIELDS = struct.Struct(
@@ -93,7 +91,7 @@ def _append(
         info = log.append(batch, leader_epoch=broker.metadata.leader_epoch(topic, partition))
     except KfastError as error:
         if isinstance(error, KafkaStorageError):
-            logger.error("%s-%d: %s", topic, partition, error)
+            broker.faults.note(f"appending to {topic}-{partition}", error)
         record_errors = error.record_errors if isinstance(error, RecordValidationError) else ()
         return ProducePartitionResponse(
             partition,
@@ -101,6 +99,8 @@ def _append(
             record_errors=[RecordError(*found) for found in record_errors],
             error_message=str(error),
         )
+    if broker.faults.failing:
+        broker.faults.end(f"appending to {topic}-{partition}")
     context.metrics.appended_bytes += len(batch)
     return partition, 0, info.first_offset, info.log_append_time_ms, info.log_start_offset, (), None
 

@@ -36,6 +36,7 @@ SMALL_FRAME_SIZE = 64 * 1024
 LISTEN_BACKLOG = 1024
 ACCEPT_RETRY_S = 0.1
 PRODUCE = int(ApiKey.PRODUCE)
+_ACCEPTING = "accepting connections"
 TLS_HANDSHAKE = b"\x16\x03"  # with which TLS begins; as the size of a request it would be 352 MiB
 
 
@@ -82,17 +83,19 @@ class Server:
                 if self._stopping.is_set():
                     return
                 # out of descriptors, or the peer left already: those that are connected go on, the next may succeed
-                logger.warning("accept failed: %s", error)
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    broker.faults.note(_ACCEPTING, error)
                     self._stopping.wait(ACCEPT_RETRY_S)
                 continue
+            if broker.faults.failing:
+                broker.faults.end(_ACCEPTING)
             self._begin_session(broker, peer)
 
     def _begin_session(self, broker: Broker, peer: socket.socket) -> None:
         try:
             session = Session(broker, peer, self._forget)
         except OSError as error:
-            logger.info("a connection ended before it began: %s", error)
+            logger.debug("a connection ended before it began: %s", error)
             peer.close()
             return
         with self._lock:
@@ -152,7 +155,7 @@ class Session:
             reason = "it speaks TLS, and this listener is PLAINTEXT" if self._speaks_tls else error
             logger.warning("closing the connection of %s: %s", self._context.client_host, reason)
         except (OSError, TimeoutError) as error:
-            logger.info("connection of %s ended: %s", self._context.client_host, error)
+            logger.debug("connection of %s ended: %s", self._context.client_host, error)  # as clients do all the time
         except Exception:
             logger.exception("closing the connection of %s after an unexpected error", self._context.client_host)
         finally:

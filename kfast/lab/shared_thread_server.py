@@ -84,7 +84,7 @@ class SharedThreadServer(Server):
             peer, _ = self._listener.accept()
             session = SharedSession(broker, peer)
         except OSError as error:  # the peer has left already
-            logger.info("a connection ended before it began: %s", error)
+            logger.debug("a connection ended before it began: %s", error)
             return
         self._open.add(session)
         self._watch(session, selectors.EVENT_READ)
@@ -94,7 +94,7 @@ class SharedThreadServer(Server):
         try:
             self._serve(session)
         except (KfastError, OSError) as error:
-            logger.info("a connection ended: %s", error)
+            logger.debug("a connection ended: %s", error)
             self._end(session)
         except Exception:
             logger.exception("closing a connection after an unexpected error")

@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kfast.broker.broker import Broker
+from kfast.broker.faults import Faults
 from kfast.clock import SystemClock
 from kfast.errors import KafkaStorageError
 from kfast.log.clean_shutdown import CLEAN_SHUTDOWN_FILE
 from kfast.record.builder import RecordBatchBuilder
+
+FULL = KafkaStorageError("/data/t-0/00000000000000000000.log: writing 70 bytes at position 62: No space left on device")
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    caplog.set_level(logging.INFO, "kfast.broker.faults")
+    return caplog
+
+
+def test_a_fault_is_one_line_however_often_it_is_met_and_one_when_it_is_over(said: pytest.LogCaptureFixture) -> None:
+    faults = Faults()
+    for _ in range(100):
+        faults.note("appending to t-0", FULL)
+        faults.note("appending to t-1", FULL)
+    faults.end("appending to t-0")
+    faults.end("appending to t-0")
+    faults.note("appending to t-0", FULL)
+    assert said.messages == [
+        f"appending to t-0 fails: {FULL}",
+        f"appending to t-1 fails: {FULL}",
+        "appending to t-0 works again",
+        f"appending to t-0 fails: {FULL}",
+    ]
+    assert repr(faults) == "Faults(appending to t-1, appending to t-0)"
+
+
+def test_a_retry_can_be_seen_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "kfast.broker.faults")
+    faults = Faults()
+    faults.note("accepting connections", FULL)
+    faults.note("accepting connections", FULL)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "DEBUG"]
+
+
+def test_a_log_that_fails_at_one_offset_is_not_said_to_work_for_what_is_read_at_another(
+    said: pytest.LogCaptureFixture,
+) -> None:
+    faults = Faults()
+    for _ in range(3):
+        faults.note("reading t-0", FULL, 5)
+        faults.end("reading t-0", 90)
+    faults.end("reading t-1", 5)
+    faults.end("reading t-0", 5)
+    assert said.messages == [f"reading t-0 fails at offset 5: {FULL}", "reading t-0 works again"]
 
 
 def batch() -> bytearray:

@@ -1,3 +1,6 @@
+import errno
+import logging
+import os
 import threading
 from collections.abc import Iterator
 from zlib import crc32
@@ -9,6 +12,7 @@ from kfast.broker import produce
 from kfast.broker.context import RequestContext
 from kfast.broker.metrics import ConnectionMetrics
 from kfast.errors import InvalidRequiredAcksError
+from kfast.log.file_records import FileRecords
 from kfast.record.batch import set_max_timestamp
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.layout import TimestampType
@@ -78,6 +82,29 @@ def test_a_batch_is_appended_and_gets_its_offsets(broker: kfast.Broker, context:
     second = send(broker, context, batch(2))
     assert (first.error_code, first.base_offset, second.base_offset) == (0, 0, 3)
     assert broker.log("orders", 0).log_end_offset == 5
+
+
+def test_a_disk_that_takes_nothing_is_one_line_in_the_log_and_one_when_it_works_again(
+    broker: kfast.Broker,
+    context: RequestContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "kfast.broker")
+    path = broker.log("orders", 0).segments[0].records.path
+    with monkeypatch.context() as patch:
+        patch.setattr(FileRecords, "append", fail)
+        answers = [send(broker, context, batch()) for _ in range(20)]
+    assert {answer.error_code for answer in answers} == {56}
+    assert send(broker, context, batch()).error_code == 0
+    assert caplog.messages == [
+        f"appending to orders-0 fails: {path}: writing {len(batch())} bytes at position 0: No space left on device",
+        "appending to orders-0 works again",
+    ]
+
+
+def fail(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("version", range(3, 12))
