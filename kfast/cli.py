@@ -17,12 +17,22 @@ from kfast.errors import KfastError
 # Those of kfast.transfer.modes, which the help of a command need not import.
 COPY_MODES = ("read_send", "mmap_send", "sendfile", "splice")
 
+KAFKAS_OPTIONS = {
+    "--files": "kfast dump-log takes paths without an option",
+    "--print-data-log": "kfast dump-log --deep",
+    "--deep-iteration": "kfast dump-log --deep",
+    "--skip-record-metadata": "kfast dump-log --json, and jq",
+    "--index-sanity-check": "kfast dump-log --verify-index-only",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 when it failed, 2 for arguments that make no sense."""
     parser = _parser()
     parsed, rest = _split_rest(list(sys.argv[1:] if arguments is None else arguments))
-    options = parser.parse_args(parsed)
+    options, unknown = parser.parse_known_args(parsed)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint(unknown)}")
     options.rest = rest
     if rest and options.command != "lab":
         parser.error(f"arguments after -- go on to JupyterLab, and {options.command} starts none: {' '.join(rest)}")
@@ -36,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _hint(unknown: Sequence[str]) -> str:
+    """What kfast calls the options of Kafka's DumpLogSegments among these."""
+    names = dict.fromkeys(argument.partition("=")[0] for argument in unknown)
+    return "".join(f"; for {name}: {KAFKAS_OPTIONS[name]}" for name in names if name in KAFKAS_OPTIONS)
 
 
 def _split_rest(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -101,7 +117,7 @@ def _add_serve(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a broker setting as in server.properties; may be given many times",
+        help="a broker setting that kfast has, named as in server.properties; may be given many times",
     )
 
 
@@ -165,7 +181,9 @@ def _add_dump_log(commands: Any) -> None:
     ):
         about = f"take segments for those of {topic}, whatever directory they lie in; implies --deep"
         parser.add_argument(option, dest="topic", action="store_const", const=topic, help=about)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line; keys, values and those of headers are base64"
+    )
 
 
 def _dump_log(options: argparse.Namespace) -> int:
@@ -212,7 +230,7 @@ def _add_graduate(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting kfast was started with; those that Kafka knows go into the file",
+        help="a setting kfast serve was started with; Kafka's others are added to the file by hand",
     )
     parser.add_argument("--write-config", type=Path, metavar="FILE", help="write it there; an existing file stays")
 
@@ -223,6 +241,8 @@ def _graduate(options: argparse.Namespace) -> int:
     from kfast.clock import SystemClock
 
     config = _key_values(options.config)
+    if options.write_config is not None and options.write_config.exists():
+        raise ValueError(f"{options.write_config} exists, and stays as it is; name a file that does not")
     with check_bar(sys.stderr, SystemClock()) as progress:
         found = graduate(options.directory, options.listen, options.controller_listen, config, progress)
     if options.write_config is None:

@@ -14,7 +14,7 @@ def add_command(commands: Any, name: str, function: Any, about: str, examples: s
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(function=function)
+    parser.set_defaults(function=function, parser=parser)
     return parser
 
 

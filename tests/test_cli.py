@@ -98,6 +98,25 @@ def test_dump_log_decodes_a_segment_that_lies_elsewhere(
     assert 'Transaction  key={"transactional_id": "txn-c"}' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--files", "x.log"], "unrecognized arguments: --files; for --files: kfast dump-log takes paths without"),
+        (["x.log", "--print-data-log"], "; for --print-data-log: kfast dump-log --deep"),
+        (["x.log", "--nonsense"], "unrecognized arguments: --nonsense\n"),
+    ],
+)
+def test_options_of_kafkas_tool_are_answered_by_kfasts(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["dump-log", *arguments])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "usage: kfast dump-log" in said
+    assert hint in said
+
+
 def test_dump_log_of_nothing_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "nothing.log"
     assert main(["dump-log", str(path)]) == 1
@@ -116,7 +135,7 @@ def test_graduate_prints_the_whole_file_or_writes_it_but_over_none(
     assert f"bin/kafka-server-start.sh {file}" in capsys.readouterr().out
     assert file.read_text() == printed.replace("server-start.sh server.properties", f"server-start.sh {file}")
     assert main(["graduate", directory, "--write-config", str(file)]) == 1
-    assert "File exists" in capsys.readouterr().err
+    assert f"kfast graduate: {file} exists, and stays as it is" in capsys.readouterr().err
 
 
 def test_graduate_of_what_is_not_for_kafka_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

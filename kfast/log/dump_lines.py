@@ -96,7 +96,15 @@ def _shown(value: Any) -> str:
 
 
 def _bytes(text: str | None) -> str:
-    return "null" if text is None else repr(base64.b64decode(text))[1:]
+    """Text in quotes as it is, other bytes as Python writes them."""
+    if text is None:
+        return "null"
+    data = base64.b64decode(text)
+    try:
+        shown = data.decode()
+    except UnicodeDecodeError:
+        return repr(data)[1:]
+    return repr(shown) if shown.isascii() or shown.isprintable() else repr(data)[1:]
 
 
 _LINES: Final[dict[str, Callable[[Entry], str]]] = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kfast.log.dump import dump, to_line
+from kfast.log.dump_entries import to_base64
 
 
 def test_a_damaged_partition(golden: Any) -> None:
@@ -27,9 +30,27 @@ def test_what_kafkas_own_records_say_comes_in_place_of_their_bytes(golden: Any) 
     lines = [to_line(entry) for entry in dump([golden("12-kraft") / "log"], deep=True)]
     assert "  record  2  1795392810701  FeatureLevelRecord  version=0  name=metadata.version  feature_level=27" in lines
     assert "  record  5  1795392801272  SnapshotFooter" in lines
-    assert lines[-1].endswith("log  8 partitions  8 segments  89 batches  16148 bytes  stopped cleanly  nothing is wrong")
+    assert lines[-1].endswith(
+        "log  8 partitions  8 segments  89 batches  16148 bytes  stopped cleanly  nothing is wrong"
+    )
 
 
 def test_where_only_indexes_were_read_nothing_is_said_of_batches(golden: Any) -> None:
     (summary,) = dump([golden("12-kraft") / "log" / "bare-0"], indexes_only=True)
     assert to_line(summary).endswith("bare-0  1 segment  1989 bytes  nothing is wrong")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (b"", "''"),
+        ("naïve".encode(), "'naïve'"),
+        (b"na\xc3", r"'na\xc3'"),
+        (b"\x00a\n", r"'\x00a\n'"),
+        ("\x85é".encode(), r"'\xc2\x85\xc3\xa9'"),
+    ],
+)
+def test_text_is_shown_as_text_and_other_bytes_as_bytes(value: bytes | None, shown: str) -> None:
+    entry = {"type": "record", "offset": 0, "timestamp_ms": 1, "key": None, "value": to_base64(value), "headers": []}
+    assert to_line(entry) == f"  record  0  1  null  {shown}"
