@@ -25,7 +25,7 @@ from kfast.wire.fetch import (
 if TYPE_CHECKING:
     from kfast.broker.broker import Broker
     from kfast.broker.context import RequestContext
-    from kfast.file_slice import FileSlice
+    from kfast.log import transaction_index
     from kfast.log.log import Log
     from kfast.log.results import FetchDataInfo
     from kfast.transfer.sender import Chunk
@@ -138,8 +138,8 @@ class _Reading:
             log = self._broker.log(topic, partition)
             self._broker.metadata.check_leader_epoch(topic, partition, leader_epoch)
             self.logs.append(log)
-            records, _, log_start_offset, high_watermark, last_stable_offset = self._read(log, offset, max_bytes)
-            aborted = self._aborted(log, offset, records) if self._is_committed else None
+            records, _, log_start_offset, high_watermark, last_stable_offset, found = self._read(log, offset, max_bytes)
+            aborted = _aborted(found) if self._is_committed else None
         except KfastError as error:
             if isinstance(error, KafkaStorageError):
                 self._broker.faults.note(f"reading {topic}-{partition}", error, offset)
@@ -155,14 +155,14 @@ class _Reading:
         data = records if size else _NOTHING  # which keeps no file open while the fetch waits for more
         return partition, 0, high_watermark, last_stable_offset, log_start_offset, aborted, data
 
-    def _aborted(self, log: Log, offset: int, records: FileSlice) -> list[AbortedTransaction]:
-        """Whose records the consumer is to pass over in `records`."""
-        found = log.aborted_transactions(offset, records) if records.size else []
-        return [AbortedTransaction(entry.producer_id, entry.first_offset) for entry in found]
-
     def _read(self, log: Log, offset: int, max_bytes: int) -> FetchDataInfo:
         up_to = log.last_stable_offset if self._is_committed else None
-        if self._slices_left:
-            max_bytes = min(max_bytes, self._left_bytes)
-            return log.read(offset, max_bytes, up_to=up_to, min_one_batch=self._found_bytes == 0)
-        return log.read(offset, 0, up_to=up_to, min_one_batch=False)
+        if not self._slices_left:
+            return log.read(offset, 0, up_to=up_to, min_one_batch=False)
+        max_bytes, is_first = min(max_bytes, self._left_bytes), self._found_bytes == 0
+        return log.read(offset, max_bytes, up_to=up_to, min_one_batch=is_first, with_aborted=self._is_committed)
+
+
+def _aborted(found: Iterable[transaction_index.AbortedTransaction]) -> list[AbortedTransaction]:
+    """Whose records the consumer is to pass over."""
+    return [AbortedTransaction(entry.producer_id, entry.first_offset) for entry in found]

@@ -50,7 +50,7 @@ TAGS: Final[Numbers] = (("tags", "B"),)
 
 def fetch_response(log: Log, offset: int, max_bytes: int = FETCH_SIZE) -> list[bytes | FileSlice]:
     """The answer to a fetch of one partition from `offset` on. Raises OffsetOutOfRangeError."""
-    records, _, log_start_offset, high_watermark, last_stable_offset = log.read(offset, max_bytes)
+    records, _, log_start_offset, high_watermark, last_stable_offset, _ = log.read(offset, max_bytes)
     partition = FetchPartitionResponse(0, 0, high_watermark, last_stable_offset, log_start_offset, None, records)
     chunks = write_fetch_response(VERSION, 1, FetchResponse([FetchTopicResponse(None, TOPIC_ID, [partition])]))
     return [chunk if isinstance(chunk, FileSlice) else bytes(chunk) for chunk in chunks]  # type: ignore[call-overload]

@@ -205,9 +205,15 @@ class ScatteredLog(Log):
     # Reading
 
     def read(
-        self, fetch_offset: int, max_bytes: int, *, up_to: int | None = None, min_one_batch: bool = True
+        self,
+        fetch_offset: int,
+        max_bytes: int,
+        *,
+        up_to: int | None = None,
+        min_one_batch: bool = True,
+        with_aborted: bool = False,
     ) -> FetchDataInfo:
-        """As `Log.read`, but whole batches only."""
+        """As `Log.read`, but whole batches only, and nothing of what was aborted."""
         first, last, end_offset = self._first_number, self._last_number, self._local.end[0]
         if not self._log_start_offset <= fetch_offset <= end_offset:
             raise self._out_of_range(fetch_offset)

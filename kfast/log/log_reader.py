@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from kfast.errors import KafkaStorageError, OffsetOutOfRangeError
-from kfast.file_slice import FileSlice
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.local_log import LocalLog
 from kfast.log.producer_state import ProducerStates
@@ -74,18 +73,33 @@ class LogReader:
         return sum(segment.size_bytes for segment in self._local.segments)
 
     def read(
-        self, fetch_offset: int, max_bytes: int, *, up_to: int | None = None, min_one_batch: bool = True
+        self,
+        fetch_offset: int,
+        max_bytes: int,
+        *,
+        up_to: int | None = None,
+        min_one_batch: bool = True,
+        with_aborted: bool = False,
     ) -> FetchDataInfo:
         """Find the batches from the one that holds `fetch_offset` on, in one segment, unread, up to `max_bytes`.
 
         The first batch comes whole even if it is larger, unless `min_one_batch` is false; the last may be cut off. The
         slice is empty at the end of the log, and where `up_to`, an offset that is not to be reached, leaves nothing.
+        What was aborted is looked for in the same segments: compaction may replace them right after.
         Raises OffsetOutOfRangeError, and KafkaStorageError where a file is gone.
         """
-        return self._look_up(lambda segments: self._find(segments, fetch_offset, max_bytes, up_to, min_one_batch))
+        return self._look_up(
+            lambda segments: self._find(segments, fetch_offset, max_bytes, up_to, min_one_batch, with_aborted)
+        )
 
     def _find(
-        self, segments: LogSegments, fetch_offset: int, max_bytes: int, up_to: int | None, min_one_batch: bool
+        self,
+        segments: LogSegments,
+        fetch_offset: int,
+        max_bytes: int,
+        up_to: int | None,
+        min_one_batch: bool,
+        with_aborted: bool,
     ) -> FetchDataInfo:
         end = self._local.end
         end_offset, log_start_offset = end[0], self._log_start_offset
@@ -95,16 +109,13 @@ class LogReader:
         if up_to is not None and up_to < end_offset:
             end = segments.offset_metadata(up_to, end)
         records = segments.find(fetch_offset, max_bytes, end, min_one_batch)
-        return FetchDataInfo(records, fetch_offset, log_start_offset, end_offset, last_stable_offset)
+        aborted = segments.aborted_transactions(fetch_offset, records, end_offset) if with_aborted else ()
+        return FetchDataInfo(records, fetch_offset, log_start_offset, end_offset, last_stable_offset, aborted)
 
     def _out_of_range(self, offset: int) -> OffsetOutOfRangeError:
         return OffsetOutOfRangeError(
             f"{self.directory.name}: offset {offset} is not within {self._log_start_offset}..{self._local.end[0]}"
         )
-
-    def aborted_transactions(self, fetch_offset: int, records: FileSlice) -> list[AbortedTransaction]:
-        """Those whose records may lie in what `read` found from `fetch_offset` on; to be passed over by its reader."""
-        return self._look_up(lambda segments: segments.aborted_transactions(fetch_offset, records, self._local.end[0]))
 
     def aborted_between(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
         """Those with records from `start_offset` on and before `end_offset`, both the bounds of segments."""

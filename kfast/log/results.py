@@ -5,9 +5,11 @@ Named tuples where one is made for every look-up: they take half the time of a f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kfast.file_slice import FileSlice
+from kfast.log.transaction_index import AbortedTransaction
 from kfast.record.layout import NO_TIMESTAMP
 
 
@@ -54,6 +56,8 @@ class FetchDataInfo(NamedTuple):
     log_start_offset: int
     high_watermark: int
     last_stable_offset: int
+    aborted: Sequence[AbortedTransaction] = ()
+    """Transactions whose records may lie in `records`, to be passed over, where they were asked for."""
 
 
 class LogAppendInfo(NamedTuple):

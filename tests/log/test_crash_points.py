@@ -27,6 +27,7 @@ from kfast.log.log import Log
 from kfast.log.manager import LogManager
 from kfast.log.names import is_delete_directory
 from kfast.log.passing_files import PASSING_SUFFIXES
+from kfast.log.results import FetchDataInfo
 from kfast.record.batch import RecordBatch
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
@@ -377,11 +378,15 @@ def records_of(log: Log) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
             offset = batch.next_offset
 
 
+def committed(log: Log, offset: int) -> FetchDataInfo:
+    return log.read(offset, 1 << 20, up_to=log.last_stable_offset, with_aborted=True)
+
+
 def last_values(log: Log) -> dict[bytes, bytes]:
     """Of each key, as a consumer of committed records finds them."""
     values, offset = {}, log.log_start_offset
-    while data := (found := log.read(offset, 1 << 20, up_to=log.last_stable_offset)).records.read():
-        void = {entry.producer_id for entry in log.aborted_transactions(offset, found.records)}
+    while data := (found := committed(log, offset)).records.read():
+        void = {entry.producer_id for entry in found.aborted}
         for batch in iter_batches(data):
             if not batch.is_control and batch.producer_id not in void:
                 for record in batch.records():

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from kfast.errors import InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceNumberError
+from kfast.file_slice import FileSlice
+from kfast.log.cleanable import cleanable
+from kfast.log.cleaner import Cleaner
 from kfast.log.config import DAY_MS
 from kfast.log.log import Log
 from kfast.log.names import SNAPSHOT_SUFFIX, TRANSACTION_INDEX_SUFFIX
 from kfast.log.producer_snapshot import read_snapshot
 from kfast.log.segment import LogSegment
+from kfast.log.segments import LogSegments
 from kfast.log.transaction_index import AbortedTransaction, TransactionIndex
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
@@ -34,8 +38,8 @@ def partitions(golden: Any, case: str) -> Iterator[tuple[Path, dict[str, Any]]]:
 def read_committed(log: Log, max_bytes: int = 2000) -> Iterator[Record]:
     """What a consumer makes of fetches: data up to the last stable offset without the aborted transactions'."""
     offset = log.log_start_offset
-    while (found := log.read(offset, max_bytes, up_to=log.last_stable_offset)).records.size:
-        aborted = sorted(log.aborted_transactions(offset, found.records), key=lambda entry: -entry.first_offset)
+    while (found := log.read(offset, max_bytes, up_to=log.last_stable_offset, with_aborted=True)).records.size:
+        aborted = sorted(found.aborted, key=lambda entry: -entry.first_offset)
         void: set[int] = set()
         for batch in iter_batches(found.records.read()):
             while aborted and aborted[-1].first_offset <= batch.last_offset:
@@ -141,7 +145,7 @@ def test_an_open_transaction_holds_the_last_stable_offset_until_its_marker(
     assert log.last_stable_offset == 3
     log.append(marker(is_abort))
     assert log.last_stable_offset == 7
-    aborted = log.aborted_transactions(0, log.read(0, 1 << 20).records)
+    aborted = log.read(0, 1 << 20, with_aborted=True).aborted
     assert aborted == ([(9, 3, 6, 7)] if is_abort else [])
 
 
@@ -227,3 +231,34 @@ def test_a_transaction_index_that_cannot_be_right_is_made_anew(
     log = open_log(log_arguments={"was_clean": True, "recovery_point": log.log_end_offset})
     assert log.aborted_between(0, log.log_end_offset) == [(9, 3, 4, 5)]
     assert path.read_bytes() == whole
+
+
+def test_what_was_aborted_is_that_of_the_segments_that_were_read(
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compaction in between merges segments, and the place of the records found says nothing of the new one."""
+    log = open_log(cleanup_policy=frozenset({"compact"}), index_interval_bytes=100, file_delete_delay_ms=60_000)
+    for number in range(40):
+        log.append(make_batch(1, key=b"a%d" % number))
+    log.roll()
+    log.append(batch_of(0, 2, transactional=True))
+    log.append(marker(is_abort=True))
+    for number in range(40):
+        log.append(make_batch(1, key=b"b%d" % number))
+    log.roll()
+    log.append(make_batch(1))
+    before = log.segments[1]
+    find = LogSegments.find
+
+    def find_and_clean(*arguments: Any) -> FileSlice:
+        found = find(*arguments)
+        monkeypatch.undo()
+        Cleaner(log._clock).clean(cleanable(log, None, log._clock.now_ms()))
+        return found
+
+    monkeypatch.setattr(LogSegments, "find", find_and_clean)
+    found = log.read(40, before.size_bytes // 4, with_aborted=True)
+    assert before not in log.segments
+    again = log.read(40, before.size_bytes // 4, with_aborted=True)
+    assert (found.records.read(), found.aborted) == (again.records.read(), again.aborted)
+    assert found.aborted == [(9, 40, 42, 43)]
