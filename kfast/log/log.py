@@ -28,14 +28,14 @@ from kfast.log.flusher import Flusher
 from kfast.log.loader import LoadedLog, LogLoader
 from kfast.log.local_log import LocalLog
 from kfast.log.log_reader import LogReader
-from kfast.log.producer_loader import ProducerLoader
 from kfast.log.producer_state import Admission, BatchMetadata, ProducerState
+from kfast.log.producer_state_manager import ProducerStateManager
 from kfast.log.recovery_progress import RecoveryProgress
 from kfast.log.results import LogAppendInfo
 from kfast.log.retention import deletable_segments
 from kfast.log.roll_policy import RollPolicy
 from kfast.log.segment import LogSegment
-from kfast.log.validator import of_producers, stamp_offsets, validate
+from kfast.log.validator import stamp_offsets, validate
 from kfast.record.batch import RecordBatch
 from kfast.scheduler import Scheduler
 
@@ -56,7 +56,8 @@ class Log(LogReader):
         loaded: LoadedLog,
         flush_stats: FlushStats,
     ) -> None:
-        super().__init__(local, loaded.log_start_offset, loaded.producers, loaded.leader_epochs)
+        producers = ProducerStateManager(loaded.producers, loaded.snapshots, clock)
+        super().__init__(local, loaded.log_start_offset, producers, loaded.leader_epochs)
         self.config = config
         """Frozen; `update_config` replaces it."""
         self._clock = clock
@@ -107,8 +108,8 @@ class Log(LogReader):
         Offsets and epoch are stamped into `records` itself; a read-only buffer is copied first. When this returns the
         records are in the page cache, and on the disk if flush.messages says so. What a producer repeats is answered
         as the first time. Raises KafkaStorageError, what `validate` raises, and of batches that do not follow their
-        producer's last what `ProducerState.ensure_follows` raises; then nothing was appended, unless it is the flush that
-        failed: the records can be read, are perhaps not on the disk, and no more are taken.
+        producer's last what `ProducerState.ensure_follows` raises; then nothing was appended, unless it is the flush
+        that failed: the records can be read, are perhaps not on the disk, and no more are taken.
         """
         if isinstance(records, bytes) or (isinstance(records, memoryview) and records.readonly):
             records = bytearray(records)  # the stamp has to go somewhere; the broker's own buffers are writable
@@ -118,7 +119,7 @@ class Log(LogReader):
             self._ensure_open()
             self._flusher.ensure_sound()
             first_offset = self._local.end[0]
-            admission = self._producers.admit(batches, first_offset) if of_producers(batches) else None
+            admission = self._producers.admit(batches, first_offset)
             duplicate = None if admission is None else admission.duplicate
             if duplicate is None:
                 next_offset = self._append(buffer, batches, leader_epoch, admission)
@@ -163,7 +164,8 @@ class Log(LogReader):
             local.append(buffer, batches)
             is_written = True
             if admission is not None:
-                self._note_producers(buffer, batches, admission)
+                self._producers.apply(admission)
+                self._producers.note_markers(buffer, batches, local.segments.active.transaction_index)
             local.publish(next_offset)  # last: what is stable is known by now
         except BaseException as error:  # an interrupt too: the next batch would get the same offsets
             self._undo_append(is_written and admission is not None)
@@ -192,25 +194,9 @@ class Log(LogReader):
             self._flusher.fail(KafkaStorageError(failure))
         return KafkaStorageError(failure)
 
-    def _note_producers(self, buffer: bytearray | memoryview, batches: list[RecordBatch], admission: Admission) -> None:
-        """Take over what was written; a marker that aborts goes into the transaction index. Raises OSError."""
-        self._producers.apply(admission)
-        position = 0
-        for batch in batches:
-            if batch.is_control:
-                self._note_marker(RecordBatch(buffer, position))  # read again, with its offset
-            position += batch.size_bytes
-
-    def _note_marker(self, batch: RecordBatch) -> None:
-        aborted = self._producers.aborted_by(batch)
-        if aborted is not None:
-            self._local.segments.active.transaction_index.append(aborted)
-        self._producers.replay(batch)  # last: readers of what is stable from now on look into the index
-
     def _reload_producers(self) -> None:
         """As they were at the end of the log, where what followed has been dropped."""
-        loader = ProducerLoader(self._local.snapshots, self._clock, self.config.producer_id_expiration_ms)
-        self._producers = loader.load(self.segments, self._local.end[0])
+        self._producers.reload(self.segments, self._local.end[0], self.config.producer_id_expiration_ms)
 
     def roll(self) -> None:
         """Begin a new segment at the log end offset, unless the active one is empty. Raises KafkaStorageError."""
@@ -225,7 +211,7 @@ class Log(LogReader):
         if self._local.segments.active.size_bytes == 0:
             return
         end_offset = self._local.end[0]
-        self._local.snapshots.take(end_offset, self._producers)
+        self._producers.take_snapshot(end_offset)
         self._local.roll(self.config)
         self._roll_policy = RollPolicy(self.config, self._clock)
         self._flusher.run_soon(lambda: self.flush(end_offset))
@@ -233,7 +219,7 @@ class Log(LogReader):
     def remove_expired_producers(self) -> int:
         """Forget the producers that have been silent for producer.id.expiration.ms; return how many."""
         with self._lock:
-            return self._producers.remove_expired(self._clock.now_ms(), self.config.producer_id_expiration_ms)
+            return self._producers.remove_expired(self.config.producer_id_expiration_ms)
 
     def producer_states(self) -> list[ProducerState]:
         """What is known of the producers now."""
@@ -382,7 +368,7 @@ class Log(LogReader):
             if self._is_closed:
                 return
             self._local.segments.active.finish()
-            self._local.snapshots.take(self._local.end[0], self._producers)
+            self._producers.take_snapshot(self._local.end[0])
             self._is_closed = True  # here: what came after would be neither flushed nor in the snapshot
         try:
             self.flush()

@@ -16,7 +16,7 @@ from typing import TypeVar
 from kfast.errors import KafkaStorageError, OffsetOutOfRangeError
 from kfast.log.leader_epochs import LeaderEpochs
 from kfast.log.local_log import LocalLog
-from kfast.log.producer_state import ProducerStates
+from kfast.log.producer_state_manager import ProducerStateManager
 from kfast.log.results import FetchDataInfo, TimestampAndOffset
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
@@ -29,7 +29,7 @@ class LogReader:
     """Reads one log. Thread-safe."""
 
     def __init__(
-        self, local: LocalLog, log_start_offset: int, producers: ProducerStates, leader_epochs: LeaderEpochs
+        self, local: LocalLog, log_start_offset: int, producers: ProducerStateManager, leader_epochs: LeaderEpochs
     ) -> None:
         self.directory = Path(local.directory)
         self.leader_epochs = leader_epochs

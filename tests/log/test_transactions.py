@@ -19,7 +19,7 @@ from kfast.log.names import SNAPSHOT_SUFFIX, TRANSACTION_INDEX_SUFFIX
 from kfast.log.producer_snapshot import read_snapshot
 from kfast.log.segment import LogSegment
 from kfast.log.segments import LogSegments
-from kfast.log.transaction_index import AbortedTransaction, TransactionIndex
+from kfast.log.transaction_index import TransactionIndex
 from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.control_records import AbortMarker, CommitMarker, encode_control
@@ -147,24 +147,6 @@ def test_an_open_transaction_holds_the_last_stable_offset_until_its_marker(
     assert log.last_stable_offset == 7
     aborted = log.read(0, 1 << 20, with_aborted=True).aborted
     assert aborted == ([(9, 3, 6, 7)] if is_abort else [])
-
-
-def test_an_aborted_transaction_is_in_the_index_before_its_records_are_stable(
-    open_log: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Readers take no lock: one that may read the records must find that they are void."""
-    log = open_log()
-    log.append(batch_of(0, 2, transactional=True))
-    append, stable = TransactionIndex.append, []
-
-    def look(self: TransactionIndex, aborted: AbortedTransaction) -> None:
-        stable.append(log.last_stable_offset)
-        append(self, aborted)
-        stable.append(log.last_stable_offset)
-
-    monkeypatch.setattr(TransactionIndex, "append", look)
-    log.append(marker(is_abort=True))
-    assert (stable, log.last_stable_offset) == ([0, 0], 3)
 
 
 @pytest.mark.parametrize("has_aborted", [True, False])
