@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from kfast.clock import Clock
-from kfast.errors import KafkaStorageError, KfastError, LogDirectoryError
+from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import (
     make_directory,
     move_atomically,
@@ -27,6 +27,7 @@ from kfast.log.checkpoints import (
     write_partition_metadata,
 )
 from kfast.log.clean_shutdown import CleanShutdownFile
+from kfast.log.closing import close_logs
 from kfast.log.config import LogConfig
 from kfast.log.directory_lock import DirectoryLock
 from kfast.log.file_pool import FilePool
@@ -50,9 +51,6 @@ logger = logging.getLogger(__name__)
 RETENTION_CHECK_INTERVAL_MS: Final = 5 * 60_000
 CHECKPOINT_INTERVAL_MS: Final = 60_000
 PRODUCER_CHECK_INTERVAL_MS: Final = 10 * 60_000
-
-MANY_LOGS: Final = 50
-CLOSING_THREADS: Final = 4
 
 
 class LogManager:
@@ -304,7 +302,7 @@ class LogManager:
         if self._cleaner is not None:
             self._cleaner.stop()
         try:
-            are_closed = self._close_all()
+            are_closed = close_logs(self.logs)
             if self._has_begun:
                 self.write_checkpoints()
                 if all(are_closed) and self._knows_all():
@@ -312,30 +310,6 @@ class LogManager:
         finally:
             self._file_pool.clear()
             self._directory_lock.release()
-
-    def _close_all(self) -> list[bool]:
-        """Whether it went well, for each log. Where there are many, some at a time: each waits for the disk.
-
-        10,000 logs with a new record each took three to six times as long one by one: a journal's commit serves all
-        that wait for it (17 to 33 s and 5 s, ext4 on a busy machine). Source: num.recovery.threads.per.data.dir, by
-        which Kafka's LogManager closes logs too.
-        """
-        logs = self.logs
-        if len(logs) < MANY_LOGS:
-            return [self._close(log) for log in logs]
-        from concurrent.futures import ThreadPoolExecutor  # 10 ms that a broker of few logs can do without
-
-        with ThreadPoolExecutor(CLOSING_THREADS) as pool:
-            return list(pool.map(self._close, logs))
-
-    def _close(self, log: Log) -> bool:
-        """Whether it went well. A log that cannot be flushed keeps its recovery point, and the next start checks it."""
-        try:
-            log.close()
-        except (KfastError, OSError) as error:
-            logger.error("%s could not be closed, the next start checks it: %s", log.directory, error)
-            return False
-        return True
 
     def _knows_all(self) -> bool:
         """Whether no partition lies here that was not closed just now, or left as a clean stop had left it."""

@@ -103,7 +103,7 @@ def test_many_logs_are_closed_some_at_a_time(
     open_manager: OpenManager, make_batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a log that cannot be closed costs the marker, and no other log its recovery point."""
-    monkeypatch.setattr("kfast.log.manager.MANY_LOGS", 10)
+    monkeypatch.setattr("kfast.log.closing.MANY_LOGS", 10)
     manager = open_manager()
     logs = [manager.create("orders", number, TOPIC_ID) for number in range(10)]
     for log in logs:
