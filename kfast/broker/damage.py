@@ -24,7 +24,7 @@ CHECK_ALL: Final = f"{CLEAN_SHUTDOWN_FILE} and {RECOVERY_POINT_CHECKPOINT}"
 class Fate(Enum):
     """What a start makes of damage."""
 
-    CUT = "Kafka and kfast cut the log there"
+    CUT = "Kafka and kfast cut the log"
     TRIMMED = "kfast serve takes it away; Kafka appends behind it"
     STAYS = "neither Kafka nor kfast looks there"
 
@@ -51,13 +51,14 @@ class Damage:
 
     def consequence(self, fate: Fate, end_offset: int) -> str:
         """In words, for whoever has to decide."""
-        lost = f"offsets {self.cut_offset} to before {end_offset} are lost"
+        lost = f"offsets up to {end_offset - 1} are lost" if self.cut_offset < end_offset else "no whole batch is lost"
+        cut = f"cut the log there, at offset {self.cut_offset}, and {lost}"
         if fate is Fate.CUT:
-            return f"{fate.value}, and {lost}"
+            return f"Kafka and kfast {cut}"
         if fate is Fate.TRIMMED:
             return str(fate.value)
         seen = "readers that check checksums stop at it" if self.is_batch else "readers miss the records in it"
-        return f"{fate.value}: it stays, and {seen}. If {CHECK_ALL} are removed both cut the log there, and {lost}"
+        return f"{fate.value}: it stays, and {seen}. If {CHECK_ALL} are removed both {cut}"
 
 
 class SegmentReading:

@@ -35,6 +35,7 @@ from kfast.log.names import (
     LOG_SUFFIX,
     OFFSET_INDEX_SUFFIX,
     PARTITION_METADATA,
+    SEGMENT_SUFFIXES,
     SNAPSHOT_SUFFIX,
     TIME_INDEX_SUFFIX,
     file_path,
@@ -168,8 +169,8 @@ class _Checker:
         path = Path(error["file"])
         name = path.parent.name
         if path.suffix in _INDEXES and error["position"] is not None:
-            self._unserved += 1
-            return f"{line}; kfast serve makes the file anew where it is removed"
+            line += "; kfast serve makes the file anew where it is removed"
+        self._unserved += damage is None and path.suffix in SEGMENT_SUFFIXES
         if damage is None or name not in self._names:
             return line
         files = (parse_file_name(path.name) for path in (self._directory / name).glob(f"*{LOG_SUFFIX}"))

@@ -159,12 +159,38 @@ def test_what_kafka_would_cut_after_a_crash_is_found(golden: Any, tmp_path: Path
     found = checked(directory)
     (finding,) = found.findings
     assert "263.log  position 7203: batch at offset 360 of 522 bytes has CRC" in finding
-    assert finding.endswith("Kafka and kfast cut the log there, and offsets 360 to before 683 are lost")
+    assert finding.endswith("Kafka and kfast cut the log there, at offset 360, and offsets up to 682 are lost")
     assert found.is_served
     broker = Broker(directory)
     assert broker.log("crash", 0).log_end_offset == 360
     broker.stop()
     assert checked(directory).findings == ()
+
+
+CRASHES = [
+    "bad-snapshot", "flip-last-segment", "flip-middle-segment", "garbage-index", "garbage-tail", "leftovers",
+    "no-index", "no-snapshots", "no-timeindex", "short-index", "swap", "swap-and-original", "torn-12", "torn-header",
+    "torn-records", "zero-tail",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_kafka_ends_each_damaged_log_where_it_is_said_to(golden: Any, tmp_path: Path, name: str) -> None:
+    directory = golden.extract("10-crash", tmp_path) / "crash"
+    shutil.rmtree(directory / "crash-0")
+    shutil.copytree(golden(f"10-crash-{name}") / "damaged" / "crash-0", directory / "crash-0")
+    found = checked(directory)
+    cuts = [re.search(r"cut the log there, at offset (\d+), and", text) for text in found.findings]
+    end_offset = found_end(golden, name)
+    expected = [end_offset] if name.startswith(("flip", "garbage-tail", "torn", "zero")) else []
+    assert [int(cut[1]) for cut in cuts if cut] == expected
+    assert expected or not any("missing" in finding for finding in found.findings)
+
+
+def found_end(golden: Any, name: str) -> int:
+    """Where Kafka's log ended when it had started on that damage."""
+    end_offset: int = golden.manifest["cases"][f"10-crash-{name}"]["after_recovery"]["end_offset_on_disk"]
+    return end_offset
 
 
 def test_what_nobody_would_check_is_found_and_what_helps_helps(golden: Any, tmp_path: Path) -> None:
@@ -173,8 +199,10 @@ def test_what_nobody_would_check_is_found_and_what_helps_helps(golden: Any, tmp_
     path.write_bytes(path.read_bytes()[:-7])
     found = checked(directory)
     assert "neither Kafka nor kfast looks there: it stays, and readers miss the records in it" in found.findings[0]
-    removed = "If .kafka_cleanshutdown and recovery-point-offset-checkpoint are removed both cut the log there"
-    assert found.findings[0].endswith(f"{removed}, and offsets 318 to before 400 are lost")
+    removed = (
+        "If .kafka_cleanshutdown and recovery-point-offset-checkpoint are removed both cut the log there, at offset 318"
+    )
+    assert found.findings[0].endswith(f"{removed}, and offsets up to 399 are lost")
     assert not found.is_served
     for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
         (directory / name).unlink()
@@ -201,6 +229,7 @@ def test_a_segment_that_is_missing_is_found_also_when_nothing_is_left_of_it(gold
     found = checked(directory)
     assert sum("its segment is gone" in finding for finding in found.findings) == 2
     assert any("snapshot says that there was one" in finding for finding in found.findings)
+    assert not found.is_served
     Broker(directory).stop()  # removes what is left of the segment
     (finding,) = checked(directory).findings
     assert finding.startswith(
