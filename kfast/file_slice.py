@@ -38,11 +38,14 @@ class OpenFile:
         return self.fd
 
     def write(self, data: bytes | bytearray | memoryview, position: int) -> None:
-        """Write all of `data`. Raises OSError where the disk does not take it; a part of it may be there then."""
+        """Write all of `data`. Raises OSError, with the path, where the disk does not take it; a part may be there."""
         size = len(data)
-        written = os.pwrite(self.fd, data if size <= WRITE_SIZE else memoryview(data)[:WRITE_SIZE], position)
-        while written < size:
-            written += os.pwrite(self.fd, memoryview(data)[written : written + WRITE_SIZE], position + written)
+        try:
+            written = os.pwrite(self.fd, data if size <= WRITE_SIZE else memoryview(data)[:WRITE_SIZE], position)
+            while written < size:
+                written += os.pwrite(self.fd, memoryview(data)[written : written + WRITE_SIZE], position + written)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
 
     def __del__(self) -> None:
         if self.fd >= 0:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -141,10 +142,21 @@ def write_atomically(path: Path, text: str) -> None:
     move_atomically(_written_beside(path, text), path)
 
 
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have an OSError of this `with` block say which file it is about: that of a write does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise
+
+
 def _written_beside(path: Path, text: str) -> Path:
     """A file that is to take the name `path`, its bytes on the disk."""
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    with temporary.open("w") as file:
+    with naming(path), temporary.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -176,6 +188,7 @@ def fsync_file(path: str | os.PathLike[str]) -> None:
     """Return when the bytes of the file at `path`, whoever wrote them, are on the disk."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        with naming(path):
+            os.fsync(fd)
     finally:
         os.close(fd)

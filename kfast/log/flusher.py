@@ -139,7 +139,7 @@ class Flusher:
             try:
                 aid.flush()
             except OSError as error:
-                logger.warning("%s: %r: %s", self._directory, aid, error)
+                logger.warning("%s: the next flush tries again: %s", self._directory, error)
 
     def schedule(self, flush: Callable[[], object], delay_ms: int) -> None:
         """Call `flush` after `delay_ms`, unless a call is waiting already. Without a scheduler nothing happens."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from kfast.errors import KfastError
-from kfast.log.checkpoints import fsync_directory, fsync_file
+from kfast.log.checkpoints import fsync_directory, fsync_file, naming
 from kfast.log.names import DELETED_SUFFIX, SNAPSHOT_SUFFIX, file_path
 from kfast.log.producer_state import BatchMetadata, ProducerState
 from kfast.record.checksum import crc32c
@@ -147,7 +147,7 @@ def write_snapshot(directory: str, offset: int, states: Iterable[ProducerState])
     """
     path = file_path(directory, offset, SNAPSHOT_SUFFIX)
     try:
-        with open(path, "wb") as file:
+        with naming(path), open(path, "wb") as file:
             file.write(encode_snapshot(states))
     except OSError:
         _unlink(path)

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import select
@@ -10,9 +11,34 @@ from pathlib import Path
 
 import pytest
 
+from kfast.broker.broker import Broker
+from kfast.broker.serve import stop
 from kfast.client.connection import ClientConnection
+from kfast.errors import KafkaStorageError
 
 Serve = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/t-0/leader-epoch-checkpoint"),
+            "No space left on device: '/data/t-0/leader-epoch-checkpoint'; what was acknowledged is in the files",
+        ),
+        (KafkaStorageError("t-0: flushing: Input/output error"), "output error; the next start on .* checks the files"),
+    ],
+)
+def test_a_stop_that_fails_says_which_file_and_what_it_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, meaning: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with Broker(tmp_path) as broker, monkeypatch.context() as patch:
+        patch.setattr(broker, "stop", fail)
+        with pytest.raises(KafkaStorageError, match=f"not stopped cleanly: .*{meaning}"):
+            stop(broker)
 
 
 @pytest.fixture
