@@ -170,6 +170,37 @@ def test_a_marker_whose_index_entry_cannot_be_written_is_not_there(
     assert offsets(log) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), CorruptIndexError("0.timeindex")], ids=["interrupt", "index"])
+@pytest.mark.parametrize("place", [(LogSegment, "_index"), (ProducerStates, "apply"), (LocalLog, "publish")])
+def test_an_append_that_is_broken_off_leaves_no_trace(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], error: BaseException
+) -> None:
+    """Whatever ends it: the batch would share its offsets with the next one, or its repetition be taken for it."""
+
+    def batch(sequence: int) -> bytearray:
+        builder = RecordBatchBuilder(producer_id=9, producer_epoch=0, base_sequence=sequence)
+        builder.append(b"k", b"v", 1)
+        return builder.build()
+
+    log = open_log()
+    log.append(batch(0))
+    size = log.size_bytes
+    real = getattr(*place)
+
+    def broken_off(*arguments: Any) -> None:
+        if place[0] is not LocalLog:
+            real(*arguments)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, broken_off)
+        with pytest.raises(type(error)):
+            log.append(batch(1))
+    assert (log.log_end_offset, log.size_bytes) == (1, size)
+    assert log.append(batch(1)).first_offset == 1
+    assert [position for position, _ in log.segments[0].records.batches()] == [0, size]
+
+
 def test_a_directory_that_takes_no_more_files_refuses_a_roll_and_nothing_else(
     open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,37 +244,6 @@ def test_a_segment_that_cannot_begin_leaves_no_file_open(
 
     def fail(index: TransactionIndex) -> None:
         path.unlink()
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), CorruptIndexError("0.timeindex")], ids=["interrupt", "index"])
-@pytest.mark.parametrize("place", [(LogSegment, "_index"), (ProducerStates, "apply"), (LocalLog, "publish")])
-def test_an_append_that_is_broken_off_leaves_no_trace(
-    open_log: Any, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], error: BaseException
-) -> None:
-    """Whatever ends it: the batch would share its offsets with the next one, or its repetition be taken for it."""
-
-    def batch(sequence: int) -> bytearray:
-        builder = RecordBatchBuilder(producer_id=9, producer_epoch=0, base_sequence=sequence)
-        builder.append(b"k", b"v", 1)
-        return builder.build()
-
-    log = open_log()
-    log.append(batch(0))
-    size = log.size_bytes
-    real = getattr(*place)
-
-    def broken_off(*arguments: Any) -> None:
-        if place[0] is not LocalLog:
-            real(*arguments)
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(*place, broken_off)
-        with pytest.raises(type(error)):
-            log.append(batch(1))
-    assert (log.log_end_offset, log.size_bytes) == (1, size)
-    assert log.append(batch(1)).first_offset == 1
-    assert [position for position, _ in log.segments[0].records.batches()] == [0, size]
-
-
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(TransactionIndex, "reset", fail)
