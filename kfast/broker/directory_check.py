@@ -110,6 +110,7 @@ class _Checker:
         ensure_servable(directory, self._properties, self._metadata, None)
         self._was_clean = (directory / CLEAN_SHUTDOWN_FILE).exists()
         self._recovery_points = self._offsets(RECOVERY_POINT_CHECKPOINT)
+        self._starts = self._offsets(LOG_START_OFFSET_CHECKPOINT)
         self._cleaned = self._offsets(CLEANER_OFFSET_CHECKPOINT)
         self._unserved = 0  # findings that `kfast serve` does nothing about
         self._names = {
@@ -122,10 +123,14 @@ class _Checker:
         whole, summaries, errors = self._dump()
         findings = [self._finding(error, damage, summaries) for error, damage in errors]
         findings += self._metadata_findings(summaries)
-        starts = self._offsets(LOG_START_OFFSET_CHECKPOINT)
         for name, topic_id in self._names.items():
             if name in summaries:
-                findings += self._partition_findings(name, topic_id, summaries[name], starts.get(name, 0))
+                findings += self._partition_findings(name, topic_id, summaries[name], self._starts.get(name, 0))
+            elif self._held_records(name):
+                findings.append(
+                    f"{name} has no directory, and {RECOVERY_POINT_CHECKPOINT} says that it held records up to offset "
+                    f"{self._recovery_points[name]}; Kafka and kfast make an empty one"
+                )
         is_served = len(findings) > self._unserved
         findings += [
             f"{name}: Kafka does not start beside a directory that is no partition's" for name in self._foreign()
@@ -240,6 +245,9 @@ class _Checker:
             if not path.exists():
                 yield f"{path}: {CLEAN_SHUTDOWN_FILE} says it is there; without that file Kafka makes it anew"
 
+    def _held_records(self, name: str) -> bool:
+        return self._recovery_points.get(name, 0) > self._starts.get(name, 0)
+
     def _offsets(self, checkpoint: str) -> dict[str, int]:
         offsets = OffsetCheckpoint(self._directory / checkpoint).read()
         return {partition_directory_name(*partition): offset for partition, offset in offsets.items()}
@@ -252,7 +260,7 @@ class _Checker:
         if not self._was_clean:
             yield "Kafka checks the logs from their recovery points on, as after a crash"
         for name in self._names:
-            if name not in summaries:
+            if name not in summaries and not self._held_records(name):
                 yield f"{name} has no directory; Kafka makes an empty one"
         for name in summaries:
             if parse_partition_directory(name) and name not in self._names and name != METADATA_DIRECTORY:

@@ -113,6 +113,11 @@ def lose_an_index(directory: Path) -> str:
     return r"bare-0/0+\.timeindex: .kafka_cleanshutdown says it is there"
 
 
+def lose_a_partition(directory: Path) -> str:
+    shutil.rmtree(directory / "bare-0")
+    return "bare-0 has no directory, and recovery-point-offset-checkpoint says that it held records up to offset 25"
+
+
 def leave_a_strange_directory(directory: Path) -> str:
     (directory / "backup").mkdir()
     return "backup: Kafka does not start beside a directory that is no partition's"
@@ -126,6 +131,7 @@ CHANGES = [
     start_beyond_the_end,
     lose_a_snapshot,
     lose_an_index,
+    lose_a_partition,
     leave_a_strange_directory,
 ]
 
@@ -139,6 +145,7 @@ def test_what_kafka_would_not_take_as_it_is_is_found(kafkas: Path, change: Calla
 
 def test_what_kafka_puts_right_by_itself_is_a_note(kafkas: Path) -> None:
     shutil.rmtree(kafkas / "events-1")
+    (kafkas / "recovery-point-offset-checkpoint").unlink()
     (kafkas / "stranger-0").mkdir()
     (kafkas / ".kafka_cleanshutdown").unlink()
     for path in kafkas.glob("*/*.timeindex"):
