@@ -24,6 +24,7 @@ from kfast.broker.metadata_log import MetadataLog
 from kfast.broker.metrics import Metrics
 from kfast.broker.server import Server
 from kfast.clock import Clock, SystemClock
+from kfast.errors import KfastError
 from kfast.log.manager import LogManager
 from kfast.record.metadata_records import BROKER_RESOURCE
 from kfast.scheduler import Scheduler
@@ -214,7 +215,8 @@ def _run_all(*steps: Callable[[], object]) -> None:
             step()
         except BaseException as error:
             if first is not None:
-                logger.exception("stopping failed more than once")
+                is_expected = isinstance(error, (KfastError, OSError))
+                logger.error("stopping failed once more: %s", error, exc_info=not is_expected)
             first = first or error
     if first is not None:
         raise first
