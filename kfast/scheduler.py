@@ -1,7 +1,7 @@
 """A thread for periodic work: the broker has one for retention, flushes, checkpoints and expiry of group members.
 
-Compaction, which takes long, has a second one of its own. Nothing else in log/ or broker/ keeps a thread or a timed wait,
-so a test that advances a ManualClock sees all periodic work happen, in its own thread, in order of time.
+Compaction, which takes long, has a second one of its own. Nothing else in log/ or broker/ keeps a thread or a timed
+wait, so a test that advances a ManualClock sees all periodic work happen, in its own thread, in order of time.
 """
 
 from __future__ import annotations
