@@ -42,7 +42,7 @@ def test_without_a_log_an_index_is_held_against_itself(golden: Any, tmp_path: Pa
         directory = shutil.copytree(golden(case) / "log" / partition, tmp_path / partition)
         for path in directory.glob("*.log"):
             path.unlink()
-        assert not any(map(is_invalid, dump([directory])))
+        assert not any(map(is_invalid, dump(directory.glob("*index"))))
 
 
 def test_a_log_that_is_no_log_confirms_nothing(golden: Any, tmp_path: Path) -> None:
