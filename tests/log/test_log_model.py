@@ -52,7 +52,8 @@ class LogMachine(RuleBasedStateMachine):
         self.end_offset = self.start_offset = 0
         self.cleaned_up_to: int | None = None
         self.highest_clean = 0
-        self.sequence = 0
+        self.epoch = self.sequence = 0
+        self.last_of_producer = -1
         self.open_since: int | None = None
         self.void: set[int] = set()
         self.in_transaction: list[int] = []
@@ -90,13 +91,14 @@ class LogMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS), value=st.binary(max_size=30))
     def append_in_transaction(self, key: bytes, value: bytes) -> None:
         builder = RecordBatchBuilder(
-            producer_id=7, producer_epoch=0, base_sequence=self.sequence, is_transactional=True
+            producer_id=7, producer_epoch=self.epoch, base_sequence=self.sequence, is_transactional=True
         )
         builder.append(key, value, self.clock.now_ms())
         again = builder.build()
         offset = self.append(builder, 1)
         assert self.log.append(again).first_offset == offset  # sent twice: there once
         self.sequence += 1
+        self.last_of_producer = offset
         self.written[offset] = (key, value)
         self.in_transaction.append(offset)
         if self.open_since is None:
@@ -105,7 +107,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open_since is not None)
     @rule(is_abort=st.booleans())
     def end_transaction(self, is_abort: bool) -> None:
-        builder = RecordBatchBuilder(producer_id=7, producer_epoch=0, is_transactional=True, is_control=True)
+        builder = RecordBatchBuilder(producer_id=7, producer_epoch=self.epoch, is_transactional=True, is_control=True)
         builder.append(*encode_control(AbortMarker(0) if is_abort else CommitMarker(0)), self.clock.now_ms())
         self.append(builder, 1)
         if is_abort:
@@ -140,6 +142,7 @@ class LogMachine(RuleBasedStateMachine):
     def stop_and_start(self, is_clean: bool) -> None:
         self.log.close()
         self.log = self.open(was_clean=is_clean)
+        self.take_what_may_be_forgotten()
 
     @rule(tail=st.binary(max_size=40))
     def kill_and_start(self, tail: bytes) -> None:
@@ -152,6 +155,20 @@ class LogMachine(RuleBasedStateMachine):
         with max(copy.glob("*.log")).open("ab") as file:
             file.write(tail)
         self.log = self.open()
+        self.take_what_may_be_forgotten()
+
+    def take_what_may_be_forgotten(self) -> None:
+        """What lies below the start, where nobody can read it: Kafka's loader passes over it too, where it fills a
+        segment. An open transaction then begins later, and a producer without a batch left starts anew."""
+        known = next(iter(self.log.producer_states()), None)
+        since = known.transaction_first_offset if known else None
+        if self.open_since is not None and self.open_since < self.start_offset and since != self.open_since:
+            self.in_transaction = [offset for offset in self.in_transaction if since is not None and offset >= since]
+            assert min(self.in_transaction, default=None) == since
+            assert since is not None or self.last_of_producer < self.start_offset
+            self.open_since = since
+        if self.last_of_producer < self.start_offset and not (known and known.batches):
+            self.epoch, self.sequence = self.epoch + 1, 0
 
     # What is true of it
 
