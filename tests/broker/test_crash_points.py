@@ -1,6 +1,6 @@
 """A broker killed before any step that changes the disk, or out of power there: topics, ids and configurations stay.
 
-KFAST_CRASH_STRIDE=1 python -m pytest tests/broker/test_crash_points.py      every step; without, every eleventh
+KFAST_CRASH_STRIDE=1 python -m pytest tests/broker/test_crash_points.py      every step; without, every seventeenth
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kfast.log.names import partition_directory_name
 from kfast.record.builder import RecordBatchBuilder
 from kfast.record.metadata_records import TOPIC_RESOURCE
 
-STRIDE = int(os.environ.get("KFAST_CRASH_STRIDE", "11"))
+STRIDE = int(os.environ.get("KFAST_CRASH_STRIDE", "17"))
 FLUSHED = {"flush.messages": "1"}
 SETTINGS = {"metadata_log_max_record_bytes_between_snapshots": 600}
 DELAY_MS = 60_001

@@ -1,6 +1,6 @@
 """Killed before any step that changes the disk, or out of power there: what is opened then is what was acknowledged.
 
-    KFAST_CRASH_STRIDE=1 python -m pytest tests/log/test_crash_points.py         every step; without, every seventh
+    KFAST_CRASH_STRIDE=1 python -m pytest tests/log/test_crash_points.py         every step; without, every thirteenth
 
 A child, forked for each step, does always the same and is killed there; what a loss of power would leave is modelled.
 """
@@ -34,7 +34,7 @@ from kfast.record.builder import RecordBatchBuilder
 from kfast.record.control_records import AbortMarker, encode_control
 from kfast.scheduler import Scheduler
 
-STRIDE = int(os.environ.get("KFAST_CRASH_STRIDE", "7"))
+STRIDE = int(os.environ.get("KFAST_CRASH_STRIDE", "13"))
 TIDYING_STEPS = 12
 """About as many as a start makes before it looks at what the files hold."""
 
