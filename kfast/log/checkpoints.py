@@ -36,6 +36,8 @@ TEMPORARY_SUFFIX: Final = ".tmp"
 
 _VERSION: Final = "0"
 
+TopicPartition = tuple[str, int]
+
 
 class OffsetCheckpoint:
     """A file of offsets by (topic, partition)."""
@@ -43,7 +45,7 @@ class OffsetCheckpoint:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
-    def read(self) -> dict[tuple[str, int], int]:
+    def read(self) -> dict[TopicPartition, int]:
         """Empty where the file is missing, or empty as a crash early in Kafka's life leaves it.
 
         Raises LogDirectoryError where it cannot be read for what it is.
@@ -71,7 +73,7 @@ class OffsetCheckpoint:
             )
         return offsets
 
-    def write(self, offsets: Mapping[tuple[str, int], int]) -> None:
+    def write(self, offsets: Mapping[TopicPartition, int]) -> None:
         lines = [_VERSION, str(len(offsets))]
         lines += [f"{topic} {partition} {offset}" for (topic, partition), offset in sorted(offsets.items())]
         write_atomically(self.path, "\n".join(lines) + "\n")

@@ -16,12 +16,11 @@ from kfast.log.checkpoints import (
     LOG_START_OFFSET_CHECKPOINT,
     RECOVERY_POINT_CHECKPOINT,
     OffsetCheckpoint,
+    TopicPartition,
 )
 from kfast.log.log import Log
 
 logger = logging.getLogger(__name__)
-
-TopicPartition = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from kfast.clock import Clock
 from kfast.errors import KfastError, LogDirectoryError
-from kfast.log.checkpoints import CLEANER_OFFSET_CHECKPOINT, OffsetCheckpoint
+from kfast.log.checkpoints import CLEANER_OFFSET_CHECKPOINT, OffsetCheckpoint, TopicPartition
 from kfast.log.cleanable import Cleanable, cleanable, dirtiest
 from kfast.log.cleaner import DEDUPE_BUFFER_BYTES, Cleaner, CleanReport
 from kfast.log.local_log import SegmentsReplacedError
@@ -26,8 +26,6 @@ from kfast.log.log import Log
 from kfast.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
-
-TopicPartition = tuple[str, int]
 
 BACKOFF_MS: Final = 15_000
 MOST_BYTES_PER_S: Final = 1e12

@@ -21,6 +21,7 @@ from typing import Final
 from kfast.clock import Clock
 from kfast.errors import KafkaStorageError, LogDirectoryError
 from kfast.log.checkpoints import (
+    TopicPartition,
     make_directory,
     move_atomically,
     read_partition_metadata,
@@ -33,7 +34,7 @@ from kfast.log.directory_lock import DirectoryLock
 from kfast.log.file_pool import FilePool
 from kfast.log.flush_stats import FlushStats
 from kfast.log.log import Log
-from kfast.log.log_checkpoints import LogCheckpoints, TopicPartition
+from kfast.log.log_checkpoints import LogCheckpoints
 from kfast.log.log_cleaner import CleanerConfig, LogCleaner
 from kfast.log.names import (
     CLUSTER_METADATA_DIRECTORY,

@@ -12,7 +12,9 @@ from kfast.clock import ManualClock
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.log import Log
+from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
+from kfast.record.control_records import AbortMarker, encode_control
 from kfast.scheduler import Scheduler
 
 NOW_MS = 1_700_000_000_000
@@ -73,3 +75,37 @@ def open_log(tmp_path: Path, clock: ManualClock, scheduler: Scheduler) -> Iterat
     for log in logs:
         if log.directory.exists():
             log.close()
+
+
+@pytest.fixture
+def base_offsets() -> Callable[[Log], list[int]]:
+    """`base_offsets(log)` are those of all its batches, each of them whole and undamaged."""
+
+    def read(log: Log) -> list[int]:
+        found, offset = [], log.log_start_offset
+        while data := log.read(offset, 1 << 20).records.read():
+            for batch in iter_batches(data):
+                assert batch.is_valid()
+                found.append(batch.base_offset)
+                offset = batch.next_offset
+        return found
+
+    return read
+
+
+@pytest.fixture
+def make_transactional_batch(clock: ManualClock) -> Callable[..., bytearray]:
+    """`make_transactional_batch()` is a producer's first batch, of one record; with `is_marker`, what aborts it."""
+
+    def make(is_marker: bool = False) -> bytearray:
+        builder = RecordBatchBuilder(
+            producer_id=9,
+            producer_epoch=0,
+            base_sequence=-1 if is_marker else 0,
+            is_transactional=True,
+            is_control=is_marker,
+        )
+        builder.append(*(encode_control(AbortMarker(0)) if is_marker else (b"k", b"v")), clock.now_ms())
+        return builder.build()
+
+    return make

@@ -15,13 +15,10 @@ from kfast.errors import KafkaStorageError
 from kfast.log.file_pool import FilePool
 from kfast.log.index import CorruptIndexError
 from kfast.log.local_log import LocalLog
-from kfast.log.log import Log
 from kfast.log.producer_state import ProducerStates
 from kfast.log.segment import LogSegment
 from kfast.log.transaction_index import TransactionIndex
-from kfast.record.batches import iter_batches
 from kfast.record.builder import RecordBatchBuilder
-from kfast.record.control_records import AbortMarker, encode_control
 
 
 def failing(number: int) -> Callable[..., Any]:
@@ -31,21 +28,11 @@ def failing(number: int) -> Callable[..., Any]:
     return fail
 
 
-def offsets(log: Log) -> list[int]:
-    found, offset = [], log.log_start_offset
-    while data := log.read(offset, 1 << 20).records.read():
-        for batch in iter_batches(data):
-            assert batch.is_valid()
-            found.append(batch.base_offset)
-        offset = batch.next_offset
-    return found
-
-
 @pytest.mark.parametrize(
     ("function", "number"), [("pread", errno.EIO), ("open", errno.EMFILE)], ids=["input/output error", "descriptors"]
 )
 def test_a_file_that_cannot_be_read_is_a_storage_error(
-    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, function: str, number: int, base_offsets: Any
 ) -> None:
     log = open_log(log_arguments={"file_pool": FilePool(limit=1)})
     for _ in range(3):
@@ -57,7 +44,7 @@ def test_a_file_that_cannot_be_read_is_a_storage_error(
         for look in (lambda: log.read(2, 1000), lambda: log.offset_for_timestamp(0), lambda: log.max_timestamp()):
             with pytest.raises(KafkaStorageError, match=rf"orders-0: reading failed: .*{os.strerror(number)}"):
                 look()
-    assert offsets(log) == [0, 2, 4, 6]
+    assert base_offsets(log) == [0, 2, 4, 6]
 
 
 def test_a_file_removed_underneath_is_a_storage_error_and_no_clean_stop(open_log: Any, make_batch: Any) -> None:
@@ -118,7 +105,7 @@ def test_a_log_does_not_close_cleanly_without_one_of_its_files(
 
 
 def test_a_tail_that_a_failed_write_left_is_cut_before_the_segment_is_finished(
-    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, base_offsets: Any
 ) -> None:
     """A disk that takes neither the write nor the cut: what lies beyond the end would be taken for damage later."""
     log = open_log()
@@ -138,36 +125,25 @@ def test_a_tail_that_a_failed_write_left_is_cut_before_the_segment_is_finished(
             log.append(make_batch(2))
     path = Path(log.segments[0].records.path)
     assert (path.stat().st_size, log.size_bytes, log.log_end_offset) == (size + 50, size, 2)
-    assert offsets(log) == [0]
+    assert base_offsets(log) == [0]
     log.close()
     assert path.stat().st_size == size
 
 
 def test_a_marker_whose_index_entry_cannot_be_written_is_not_there(
-    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, base_offsets: Any, make_transactional_batch: Any
 ) -> None:
-    def batch(is_marker: bool) -> bytearray:
-        builder = RecordBatchBuilder(
-            producer_id=9,
-            producer_epoch=0,
-            base_sequence=-1 if is_marker else 0,
-            is_transactional=True,
-            is_control=is_marker,
-        )
-        builder.append(*(encode_control(AbortMarker(0)) if is_marker else (b"k", b"v")), clock.now_ms())
-        return builder.build()
-
     log = open_log()
     log.append(make_batch(1))
-    log.append(batch(False))
+    log.append(make_transactional_batch())
     with monkeypatch.context() as patch:
         patch.setattr(TransactionIndex, "append", failing(errno.ENOSPC))
         with pytest.raises(KafkaStorageError, match="No space left"):
-            log.append(batch(True))
+            log.append(make_transactional_batch(is_marker=True))
     assert (log.log_end_offset, log.last_stable_offset) == (2, 1)
-    assert log.append(batch(True)).first_offset == 2
+    assert log.append(make_transactional_batch(is_marker=True)).first_offset == 2
     assert (log.log_end_offset, log.last_stable_offset) == (3, 3)
-    assert offsets(log) == [0, 1, 2]
+    assert base_offsets(log) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), CorruptIndexError("0.timeindex")], ids=["interrupt", "index"])
@@ -202,7 +178,7 @@ def test_an_append_that_is_broken_off_leaves_no_trace(
 
 
 def test_a_directory_that_takes_no_more_files_refuses_a_roll_and_nothing_else(
-    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch
+    open_log: Any, make_batch: Any, monkeypatch: pytest.MonkeyPatch, base_offsets: Any
 ) -> None:
     log = open_log(segment_bytes=600)
     log.append(make_batch(2))
@@ -212,12 +188,12 @@ def test_a_directory_that_takes_no_more_files_refuses_a_roll_and_nothing_else(
             log.append(make_batch(4))
         assert log.append(make_batch(1)).first_offset == 2
     assert log.append(make_batch(4)).first_offset == 3
-    assert offsets(log) == [0, 2, 3]
+    assert base_offsets(log) == [0, 2, 3]
     assert len(log.segments) == 2
 
 
 def test_a_clock_that_goes_backwards_deletes_nothing_and_keeps_look_ups_right(
-    open_log: Any, make_batch: Any, clock: ManualClock
+    open_log: Any, make_batch: Any, clock: ManualClock, base_offsets: Any
 ) -> None:
     log = open_log(segment_bytes=600, retention_ms=10_000, index_interval_bytes=0)
     for step_ms in (0, 5000, -100_000, 1000, 2000):
@@ -225,13 +201,13 @@ def test_a_clock_that_goes_backwards_deletes_nothing_and_keeps_look_ups_right(
         log.append(make_batch(2, timestamp_ms=clock.now_ms()))
         log.remove_expired_producers()
         assert log.delete_old_segments() == 0
-    assert offsets(log) == [0, 2, 4, 6, 8]
+    assert base_offsets(log) == [0, 2, 4, 6, 8]
     found = log.offset_for_timestamp(clock.now_ms())
     assert found is not None
     assert found.offset == 0  # in order of offsets the first one that is not earlier
     log.close()
     again = open_log(segment_bytes=600, retention_ms=10_000, index_interval_bytes=0)
-    assert offsets(again) == [0, 2, 4, 6, 8]
+    assert base_offsets(again) == [0, 2, 4, 6, 8]
 
 
 def test_a_segment_that_cannot_begin_leaves_no_file_open(

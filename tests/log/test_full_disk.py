@@ -15,7 +15,6 @@ from kfast.errors import KafkaStorageError
 from kfast.log.config import LogConfig
 from kfast.log.file_pool import FilePool
 from kfast.log.log import Log
-from kfast.record.batches import iter_batches
 
 SIZE = 1 << 20
 
@@ -36,16 +35,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def base_offsets(log: Log) -> list[int]:
-    found, offset = [], log.log_start_offset
-    while data := log.read(offset, 1 << 20).records.read():
-        for batch in iter_batches(data):
-            assert batch.is_valid()
-            found.append(batch.base_offset)
-            offset = batch.next_offset
-    return found
-
-
 def fill(log: Log, batch: bytearray) -> int:
     """Append until the disk takes no more; return how many batches it took."""
     for count in range(1000):
@@ -58,7 +47,7 @@ def fill(log: Log, batch: bytearray) -> int:
 
 @pytest.mark.parametrize("size", [100, 5_000, 60_000])
 def test_what_it_took_stays_and_what_it_did_not_take_leaves_no_trace(
-    small_disk: Path, make_batch: Any, size: int
+    small_disk: Path, make_batch: Any, size: int, base_offsets: Any
 ) -> None:
     config = LogConfig(segment_bytes=200_000, index_interval_bytes=1000, retention_bytes=300_000, retention_ms=-1)
     log = Log.open(small_disk / "orders-0", config)
@@ -97,7 +86,9 @@ def test_retention_makes_room_even_where_there_is_none_for_a_new_segment(
     assert (log.log_start_offset, log.log_end_offset, log.size_bytes) == (count + 1, count + 1, 0)
 
 
-def test_a_stop_that_has_no_room_says_so_and_loses_nothing(small_disk: Path, make_batch: Any) -> None:
+def test_a_stop_that_has_no_room_says_so_and_loses_nothing(
+    small_disk: Path, make_batch: Any, base_offsets: Any
+) -> None:
     log = Log.open(small_disk / "orders-0")
     count = fill(log, make_batch(1, size=5000))
     (small_disk / "filler").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))

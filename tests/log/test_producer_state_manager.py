@@ -14,8 +14,6 @@ from kfast.log.producer_state import ProducerStates
 from kfast.log.producer_state_manager import ProducerStateManager
 from kfast.log.transaction_index import AbortedTransaction, TransactionIndex
 from kfast.record.batch import RecordBatch, stamp
-from kfast.record.builder import RecordBatchBuilder
-from kfast.record.control_records import AbortMarker, encode_control
 
 
 @pytest.fixture
@@ -28,18 +26,6 @@ def index(tmp_path: Path, file_pool: FilePool) -> TransactionIndex:
     return TransactionIndex(str(tmp_path / "00000000000000000000.txnindex"), file_pool)
 
 
-def a_buffer(clock: ManualClock, is_marker: bool = False) -> bytearray:
-    builder = RecordBatchBuilder(
-        producer_id=9,
-        producer_epoch=0,
-        base_sequence=-1 if is_marker else 0,
-        is_transactional=True,
-        is_control=is_marker,
-    )
-    builder.append(*(encode_control(AbortMarker(0)) if is_marker else (b"k", b"v")), clock.now_ms())
-    return builder.build()
-
-
 def append(manager: ProducerStateManager, buffer: bytearray, offset: int, index: Any) -> None:
     batches = [RecordBatch(buffer)]
     admission = manager.admit(batches, offset)
@@ -50,15 +36,15 @@ def append(manager: ProducerStateManager, buffer: bytearray, offset: int, index:
 
 
 def test_an_aborted_transaction_is_in_the_index_before_its_records_are_stable(
-    manager: ProducerStateManager, index: TransactionIndex, clock: ManualClock
+    manager: ProducerStateManager, index: TransactionIndex, clock: ManualClock, make_transactional_batch: Any
 ) -> None:
     class Index:
         def append(self, aborted: AbortedTransaction) -> None:
             assert manager.stable(6) == 5
             index.append(aborted)
 
-    append(manager, a_buffer(clock), 5, Index())
-    append(manager, a_buffer(clock, is_marker=True), 6, Index())
+    append(manager, make_transactional_batch(), 5, Index())
+    append(manager, make_transactional_batch(is_marker=True), 6, Index())
     assert (manager.stable(7), index.entries) == (7, ((9, 5, 6, 7),))
 
 
@@ -67,21 +53,25 @@ def test_batches_that_nobody_numbers_need_no_decision(manager: ProducerStateMana
 
 
 def test_what_a_snapshot_holds_is_known_again(
-    manager: ProducerStateManager, index: TransactionIndex, clock: ManualClock, tmp_path: Path
+    manager: ProducerStateManager,
+    index: TransactionIndex,
+    clock: ManualClock,
+    tmp_path: Path,
+    make_transactional_batch: Any,
 ) -> None:
-    append(manager, a_buffer(clock), 5, index)
+    append(manager, make_transactional_batch(), 5, index)
     manager.take_snapshot(6)
     assert [state.producer_id for state in read_snapshot(tmp_path / "00000000000000000006.snapshot")] == [9]
-    append(manager, a_buffer(clock, is_marker=True), 6, index)
+    append(manager, make_transactional_batch(is_marker=True), 6, index)
     manager.reload((), 6, expiration_ms=1000)
     assert (manager.stable(7), len(manager)) == (5, 1)
 
 
 def test_silence_makes_it_forget_a_producer(
-    manager: ProducerStateManager, index: TransactionIndex, clock: ManualClock
+    manager: ProducerStateManager, index: TransactionIndex, clock: ManualClock, make_transactional_batch: Any
 ) -> None:
-    append(manager, a_buffer(clock), 5, index)
-    append(manager, a_buffer(clock, is_marker=True), 6, index)
+    append(manager, make_transactional_batch(), 5, index)
+    append(manager, make_transactional_batch(is_marker=True), 6, index)
     assert manager.remove_expired(1000) == 0
     clock.advance(1000)
     assert (manager.remove_expired(1000), list(manager)) == (1, [])
