@@ -54,6 +54,8 @@ class LogMachine(RuleBasedStateMachine):
         self.highest_clean = 0
         self.epoch = self.sequence = 0
         self.last_of_producer = -1
+        self.batch_starts: list[int] = []
+        self.settled = 0
         self.open_since: int | None = None
         self.void: set[int] = set()
         self.in_transaction: list[int] = []
@@ -73,6 +75,7 @@ class LogMachine(RuleBasedStateMachine):
     def append(self, builder: RecordBatchBuilder, count: int) -> int:
         info = self.log.append(builder.build())
         assert info.first_offset == self.end_offset
+        self.batch_starts.append(info.first_offset)
         self.end_offset += count
         return info.first_offset
 
@@ -99,6 +102,7 @@ class LogMachine(RuleBasedStateMachine):
         assert self.log.append(again).first_offset == offset  # sent twice: there once
         self.sequence += 1
         self.last_of_producer = offset
+        self.settled = self.end_offset
         self.written[offset] = (key, value)
         self.in_transaction.append(offset)
         if self.open_since is None:
@@ -110,6 +114,7 @@ class LogMachine(RuleBasedStateMachine):
         builder = RecordBatchBuilder(producer_id=7, producer_epoch=self.epoch, is_transactional=True, is_control=True)
         builder.append(*encode_control(AbortMarker(0) if is_abort else CommitMarker(0)), self.clock.now_ms())
         self.append(builder, 1)
+        self.settled = self.end_offset
         if is_abort:
             self.void.update(self.in_transaction)
         self.in_transaction, self.open_since = [], None
@@ -117,6 +122,20 @@ class LogMachine(RuleBasedStateMachine):
     @rule()
     def roll(self) -> None:
         self.log.roll()
+
+    @rule(share=st.floats(0, 1), into=st.integers(0, 3))
+    def truncate(self, share: float, into: int) -> None:
+        """At any offset of a batch that no transaction, start offset or compaction rests on."""
+        starts = [
+            start for start in self.batch_starts if start > max(self.settled, self.start_offset, self.highest_clean)
+        ]
+        if starts:
+            start = starts[int(share * (len(starts) - 1))]
+            following = min((one for one in starts if one > start), default=self.end_offset)
+            self.log.truncate_to(min(start + into, following - 1))
+            self.end_offset = start
+            self.batch_starts = [one for one in self.batch_starts if one < start]
+            self.written = {offset: record for offset, record in self.written.items() if offset < start}
 
     @rule(milliseconds=st.integers(1, 3000))
     def wait(self, milliseconds: int) -> None:
