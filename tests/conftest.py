@@ -21,7 +21,10 @@ from typing import Any
 import pytest
 
 import kfast
+from kfast.lab.apache_kafka import free_ports
 from kfast.record.record import Record
+
+from .kafka_node import Java, Kafka
 
 
 class Golden:
@@ -67,6 +70,59 @@ def kafka_libs() -> Path:
     if not list(libs.glob("kafka_*.jar")):
         pytest.skip(f"{libs} holds no jars of Apache Kafka 4.1; .ci/run fetches them, KFAST_KAFKA_LIBS names others")
     return libs
+
+
+@pytest.fixture(scope="session")
+def java(kafka_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Java:
+    return Java(kafka_libs, tmp_path_factory.mktemp("java"))
+
+
+@pytest.fixture(name="free_ports")
+def free_ports_fixture() -> Callable[[int], list[int]]:
+    """`free_ports(2)` are two ports nobody listens on."""
+    return free_ports
+
+
+StartKafka = Callable[..., Kafka]
+
+
+def _starting(java: Java) -> Iterator[StartKafka]:
+    started: list[Kafka] = []
+
+    def start(directory: Path, **settings: str) -> Kafka:
+        texts = {name.replace("_", "."): value for name, value in settings.items()}
+        started.append(Kafka.formatted(java, directory, texts))
+        return started[-1]
+
+    yield start
+    for kafka in started:
+        kafka.kill()
+
+
+@pytest.fixture
+def start_kafka(java: Java) -> Iterator[StartKafka]:
+    """`start_kafka(directory, log_cleaner_threads="1")`: dots in the names of settings are written as underscores."""
+    yield from _starting(java)
+
+
+@pytest.fixture
+def start_kafka_by(java: Java) -> Iterator[StartKafka]:
+    """`start_kafka_by(directory, bootstrap_servers, properties)`: by a file of settings, as it is."""
+    started: list[Kafka] = []
+
+    def start(directory: Path, bootstrap_servers: str, properties: Path) -> Kafka:
+        started.append(Kafka(java, directory, bootstrap_servers, properties))
+        return started[-1]
+
+    yield start
+    for kafka in started:
+        kafka.kill()
+
+
+@pytest.fixture(scope="module")
+def start_shared_kafka(java: Java) -> Iterator[StartKafka]:
+    """The same, for a module's fixtures."""
+    yield from _starting(java)
 
 
 @pytest.fixture

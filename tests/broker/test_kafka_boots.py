@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
@@ -20,7 +19,6 @@ from kfast.wire.api_versions import ApiKey
 pytestmark = pytest.mark.kafka
 
 TIMEOUT_S = 60
-FAST = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # to start fast rather than run fast
 DYNAMIC_TOPIC = 1
 
 # The six lines without which Kafka does not start.
@@ -35,26 +33,19 @@ log.dirs={directory}
 
 
 @contextmanager
-def kafka(kafka_libs: Path, directory: Path, workspace: Path) -> Iterator[int]:
-    """Apache Kafka over `directory`; yields its port, and stops it cleanly."""
+def kafka(start_kafka_by: Any, directory: Path) -> Iterator[str]:
+    """Apache Kafka over `directory`; yields its address, and stops it cleanly."""
     port, controller_port = free_ports(2)
-    properties = workspace / "server.properties"
+    properties = directory.with_name("server.properties")
     properties.write_text(
         SERVER_PROPERTIES.format(port=port, controller_port=controller_port, directory=directory.resolve())
     )
-    with (workspace / "kafka.log").open("w") as log:
-        command = ["java", "-Xmx400m", *FAST, "-cp", f"{kafka_libs}/*", "kafka.Kafka", str(properties)]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=workspace)
-        try:
-            yield port
-            process.send_signal(signal.SIGTERM)
-            process.wait(TIMEOUT_S)
-        finally:
-            process.kill()
-            process.wait()
+    node = start_kafka_by(directory, f"127.0.0.1:{port}", properties)
+    yield node.bootstrap_servers
+    node.stop()
 
 
-def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(kafka_libs: Path, tmp_path: Path, connect) -> None:
+def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(start_kafka_by: Any, tmp_path: Path, connect) -> None:
     directory = tmp_path / "data"
     with Broker(directory) as broker:
         broker.metadata.create_topic("events", 3, {"retention.ms": "-1", "cleanup.policy": "delete,compact"})
@@ -66,13 +57,12 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(kafka_libs: Pat
         topics = {topic.name: topic.topic_id for topic in broker.metadata.topics.values()}
         cluster_id = broker.cluster_id
 
-    with kafka(kafka_libs, directory, tmp_path) as port:
-        servers = f"127.0.0.1:{port}"
+    with kafka(start_kafka_by, directory) as servers:
         admin = AdminClient({"bootstrap.servers": servers})
         listed = admin.list_topics(timeout=TIMEOUT_S)
         assert listed.cluster_id == cluster_id
         assert {name: len(topic.partitions) for name, topic in listed.topics.items()} == {"events": 3, "a.b-c": 1}
-        described = connect(port).ask(ApiKey.METADATA, 12, topics=None).topics
+        described = connect(int(servers.rpartition(":")[2])).ask(ApiKey.METADATA, 12, topics=None).topics
         assert {topic.name: topic.topic_id for topic in described} == topics
         assert dynamic_configs(admin, "events") == {"retention.ms": "-1", "cleanup.policy": "delete,compact"}
         assert dynamic_configs(admin, "a.b-c") == {}
@@ -87,7 +77,7 @@ def test_kafka_finds_what_kfast_wrote_and_kfast_what_kafka_wrote(kafka_libs: Pat
         assert consume(broker.bootstrap_servers, "a.b-c", 4) == [b"from", b"kfast", b"from", b"Kafka"]
 
 
-def test_groups_and_their_offsets_go_both_ways(kafka_libs: Path, tmp_path: Path) -> None:
+def test_groups_and_their_offsets_go_both_ways(start_kafka_by: Any, tmp_path: Path) -> None:
     """A group that was emptied, one with a static member still in it, one that only an administrator committed for."""
     directory = tmp_path / "data"
     with Broker(directory, config={"num.partitions": "1"}) as broker:
@@ -101,8 +91,7 @@ def test_groups_and_their_offsets_go_both_ways(kafka_libs: Path, tmp_path: Path)
         future.result(TIMEOUT_S)
         assert committed(servers) == {"emptied": (3, None), "static": (3, None), "by-admin": (2, "why")}
 
-    with kafka(kafka_libs, directory, tmp_path) as port:
-        servers = f"127.0.0.1:{port}"
+    with kafka(start_kafka_by, directory) as servers:
         produce(servers, "events", [b"4"])
         assert subscribe(servers, "emptied", 1) == [b"4"]
         assert subscribe(servers, "static", 1, **{"group.instance.id": "one"}) == [b"4"]

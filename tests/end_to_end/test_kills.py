@@ -25,8 +25,6 @@ import pytest
 
 from kfast.client.cluster import ask
 from kfast.client.connection import ClientConnection
-from kfast.errors import KfastError
-from kfast.lab.apache_kafka import free_ports, server_properties
 from kfast.log.dump import dump, is_invalid
 from kfast.log.names import is_delete_directory
 from kfast.wire.api_versions import ApiKey
@@ -167,55 +165,32 @@ def test_what_was_acknowledged_is_there_after_every_kill(serve: Any, tmp_path: P
     assert all(counted[f"acknowledged to {load.__name__}"] for load in LOADS)
 
 
-class Kafka:
-    """Apache Kafka over a directory; ready when its groups' coordinator is."""
-
-    def __init__(self, libs: Path, data: Path, workspace: Path) -> None:
-        port, controller_port = free_ports(2)
-        self.address = "127.0.0.1", port
-        properties = workspace / "server.properties"
-        properties.write_text(server_properties(data, port, controller_port, BROKER_SETTINGS))
-        command = ["java", "-Xmx512m", "-cp", f"{libs}/*", "kafka.Kafka", str(properties)]
-        with (workspace / "kafka.log").open("w") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=workspace)
-        try:
-            deadline = time.monotonic() + KAFKA_LIMIT_S
-            while not self._is_ready():
-                assert time.monotonic() < deadline, (workspace / "kafka.log").read_text()[-2000:]
-                time.sleep(0.1)
-        except BaseException:
-            self.kill()
-            raise
-
-    def _is_ready(self) -> bool:
-        try:
-            with ClientConnection(*self.address) as connection:
-                wanted = [{"group_id": "group0", "topics": [{"name": "plain", "partition_indexes": (0,)}]}]
-                return not ask(connection, ApiKey.OFFSET_FETCH, groups=wanted).groups[0].error_code
-        except (OSError, KfastError):
-            return False
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+def wait_for_coordinator(address: tuple[str, int]) -> None:
+    """Until Kafka has loaded what groups have committed, which it does after it has begun to answer."""
+    deadline = time.monotonic() + KAFKA_LIMIT_S
+    wanted = [{"group_id": "group0", "topics": [{"name": "plain", "partition_indexes": (0,)}]}]
+    with ClientConnection(*address) as connection:
+        while ask(connection, ApiKey.OFFSET_FETCH, groups=wanted).groups[0].error_code:
+            assert time.monotonic() < deadline, "Kafka does not know of its groups"
+            time.sleep(0.1)
 
 
 @pytest.mark.kafka
 def test_kafka_and_kfast_find_what_the_other_acknowledged_before_it_was_killed(
-    serve: Any, kafka_libs: Path, tmp_path: Path
+    serve: Any, start_kafka: Any, tmp_path: Path
 ) -> None:
     directory = Directory(tmp_path / "data", serve, random.Random(SEED))
     directory.prepare()
     for _ in range(3):
         directory.kill_under_load()
-    kafka = Kafka(kafka_libs, directory.path, tmp_path)
-    try:
-        directory.check(kafka.address)
-        counts = [load.acknowledged_count for load in directory.loads]
-        with directory.loaded(kafka.address, may_refuse=True):
-            time.sleep(2)
-            kafka.kill()
-    finally:
+    kafka = start_kafka(directory.path, **BROKER_SETTINGS)
+    host, _, port = kafka.bootstrap_servers.rpartition(":")
+    address = host, int(port)
+    wait_for_coordinator(address)
+    directory.check(address)
+    counts = [load.acknowledged_count for load in directory.loads]
+    with directory.loaded(address, may_refuse=True):
+        time.sleep(2)
         kafka.kill()
     assert sum(load.acknowledged_count for load in directory.loads) > sum(counts) + 100
     directory.kill_under_load()

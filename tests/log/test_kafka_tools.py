@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,23 +15,8 @@ from kfast.record.compression import CompressionType
 pytestmark = pytest.mark.kafka
 
 
-def dump_log_segments(libs: Path, files: list[Path]) -> str:
-    result = subprocess.run(
-        [
-            *("java", "-Xmx256m", "-cp", f"{libs}/*", "kafka.tools.DumpLogSegments"),
-            *("--deep-iteration", "--files", ",".join(map(str, files))),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_kafka_reads_segments_and_indexes_without_complaint(kafka_libs: Path, open_log: Any, is_closed: bool) -> None:
+def test_kafka_reads_segments_and_indexes_without_complaint(java: Any, open_log: Any, is_closed: bool) -> None:
     log = open_log(segment_bytes=30_000, index_interval_bytes=500)
     timestamp_ms = 1_700_000_000_000
     for number in range(200):
@@ -46,7 +29,7 @@ def test_kafka_reads_segments_and_indexes_without_complaint(kafka_libs: Path, op
     files = sorted(path for path in log.directory.iterdir() if path.suffix in (".log", ".index", ".timeindex"))
     assert len(files) >= 6
 
-    output = dump_log_segments(kafka_libs, files)
+    output = java.run("kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(map(str, files)))
     for complaint in ("Mismatch", "mismatch", "isvalid: false", "invalid bytes", "Non-consecutive", "out of order"):
         assert complaint not in output
     entries = list(dump([log.directory], deep=True))
